@@ -22,6 +22,9 @@ struct Attention {
     const float *bias;          // at bias_strides * (batch, head, i, j); null: none
     const float *slopes;        // ALiBi, [batch, heads]; null: none
     const int *key_lengths;     // [batch], none above n_k
+    const int *diagonals;       // [batch]: query i sees key j if -left <= j - i - diagonal <= right and j < key length
+    const int *ahead;           // [batch]: the key from which ALiBi has the distances of query 0
+    const unsigned char *keep_mask; // dropout, [batch, heads, drawn_q, drawn_k]: 0 drops a weight; null: by the seed
     ELEMENT *o;                 // [batch, heads, n_q, d_v]
     float *m, *l, *lse;         // [batch, heads, n_q]; lse is L, natural log
     float *s, *p;               // standard only: [batch, heads, n_q, n_k]
@@ -36,9 +39,14 @@ struct Attention {
     long long bias_strides[4];  // floats per step of batch, head, i, j; 0 where the bias is broadcast
     int n_q, n_k, d, d_v;
     int heads, kv_heads;
-    int offset, left, right;    // query i sees key j if -left <= j - i - offset <= right and j < key length
+    int left, right;            // of the diagonal, of a window
     float scale;
     float softcap;              // 0: none
+    int dropout;                // 0: none
+    float kept;                 // the factor of a weight that dropout keeps, 1 / (1 - rate)
+    unsigned seed[2];           // of dropout without a mask, the low half first: ...
+    unsigned last_dropped;      // ... random words up to this one drop a weight
+    int drawn_q, drawn_k;       // n_q and n_k of what is drawn: of an input that this is the beginning of, its own
     int first_block;            // this launch begins at this query block (flash1: key block), ...
     int first_head, first_batch;
     int end_block;              // flash1 only: ... and ends before this key block
@@ -69,12 +77,12 @@ __device__ inline float exp_minus(float x, float shift) {
 }
 
 // The keys that query i sees are one run, first_key <= j < end_key; empty if the first is not below the second.
-__device__ inline int first_key(const Attention &a, int i) {
-    return max(0, i + a.offset - a.left);
+__device__ inline int first_key(const Attention &a, int i, int diagonal) {
+    return max(0, i + diagonal - a.left);
 }
 
-__device__ inline int end_key(const Attention &a, int i, int key_length) {
-    return min(key_length, i + a.offset + a.right + 1);
+__device__ inline int end_key(const Attention &a, int i, int key_length, int diagonal) {
+    return min(key_length, i + diagonal + a.right + 1);
 }
 
 // The score of one pair from its dot product: scale, softcap, ALiBi, bias. -inf only where the bias hides the pair.
@@ -87,8 +95,30 @@ __device__ inline float score(const Attention &a, float product, int batch, int 
     }
     float x = a.scale * product;
     if (a.softcap > 0.0f) x = a.softcap * tanhf(x / a.softcap);
-    if (a.slopes) x -= a.slopes[batch * a.heads + head] * (float)abs(i + a.n_k - a.n_q - j);
+    if (a.slopes) x -= a.slopes[batch * a.heads + head] * (float)abs(i + a.ahead[batch] - j);
     return max_nan(x + bias, LOWEST);
+}
+
+// Word n of the random numbers of a seed, by Philox 4x32-10 (Salmon et al. 2011): no word needs those before it, so that the
+// backward pass draws again what the forward pass drew, and nothing is kept. Counted as cuRAND counts: word n % 4 of counter
+// n / 4.
+__device__ inline unsigned random_word(const Attention &a, unsigned long long n) {
+    unsigned x[4] = {(unsigned)(n / 4), (unsigned)(n / 4 >> 32), 0, 0}, key = a.seed[0], other = a.seed[1];
+    #pragma unroll 1
+    for (int round = 0; round < 10; round++) {
+        unsigned long long first = 0xd2511f53ull * x[0], second = 0xcd9e8d57ull * x[2];
+        x[0] = (unsigned)(second >> 32) ^ x[1] ^ key, x[1] = (unsigned)second;
+        x[2] = (unsigned)(first >> 32) ^ x[3] ^ other, x[3] = (unsigned)first;
+        key += 0x9e3779b9u, other += 0xbb67ae85u;
+    }
+    return n % 4 < 2 ? n % 2 ? x[1] : x[0] : n % 2 ? x[3] : x[2];
+}
+
+// What dropout makes of the weight of one pair: its factor, 0 or `kept`.
+__device__ inline float keep(const Attention &a, int batch, int head, int i, int j) {
+    unsigned long long n = (((unsigned long long)batch * a.heads + head) * a.drawn_q + i) * a.drawn_k + j;
+    bool keeps = a.keep_mask ? a.keep_mask[n] : random_word(a, n) > a.last_dropped;
+    return keeps ? a.kept : 0.0f;
 }
 
 #ifdef TAPS

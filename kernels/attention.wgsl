@@ -46,8 +46,7 @@ struct Params {
     heads: u32,
     kv_heads: u32,
     has_bias: u32,
-    offset: i32,                // query i sees key j if -left <= j - i - offset <= right and j < key length
-    left: i32,
+    left: i32,                  // query i sees key j if -left <= j - i - diagonal <= right and j < key length
     right: i32,
     has_alibi: u32,
     scale: f32,
@@ -55,6 +54,12 @@ struct Params {
     key_blocks: u32,            // all of the problem
     span: u32,                  // key blocks of this launch (flash1)
     splits: u32,                // parts of the keys (split_kv)
+    kept: f32,                  // dropout: the factor of a weight that is kept, 1 / (1 - rate); 0: no dropout
+    keep_at: u32,               // the first word of its mask in batch_in; 0: it is drawn by the seed, ...
+    last_dropped: u32,          // ... of which random words up to this one drop a weight
+    drawn_q: u32,               // n_q and n_k of what it is drawn for: of an input that this is the beginning of, its own
+    seed: vec2u,                // the low half first
+    drawn_k: u32,
 }
 
 // WebGPU grants eight storage bindings to a kernel: small tensors share one, and no kernel uses all of these.
@@ -63,7 +68,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k_in: array<vec4f>;            // [batch, kv_heads, n_k, d]
 @group(0) @binding(3) var<storage, read> v_in: array<vec4f>;            // [batch, kv_heads, n_k, d_v]
 @group(0) @binding(4) var<storage, read> bias_in: array<u32>;           // bits of f32, by bias_strides
-@group(0) @binding(5) var<storage, read> batch_in: array<u32>;          // [batch, (key length, bits of the slopes)]
+@group(0) @binding(5) var<storage, read> batch_in: array<u32>;          // [batch, (key length, diagonal, keys ahead,
+                                                                        // bits of the slopes)], the dropout mask
 @group(0) @binding(6) var<storage, read_write> o_out: array<vec4f>;     // [batch, heads, n_q, d_v]
 @group(0) @binding(7) var<storage, read_write> stats_out: array<u32>;   // [batch, heads, n_q, (m, l, L)], bits of f32
 @group(0) @binding(8) var<storage, read_write> taps_out: array<u32>;    // [batch, heads, key blocks, n_q, (m, l)], bits
@@ -99,16 +105,26 @@ fn tanh_exact(x: f32) -> f32 {
 
 // Keys of a batch entry that exist; never more than n_k.
 fn key_length_of(batch: u32) -> i32 {
-    return i32(batch_in[batch * (params.heads + 1u)]);
+    return i32(batch_in[batch * (params.heads + 3u)]);
+}
+
+// The key on the diagonal of query 0.
+fn diagonal_of(batch: u32) -> i32 {
+    return i32(batch_in[batch * (params.heads + 3u) + 1u]);
+}
+
+// The key from which ALiBi has the distances of query 0.
+fn ahead_of(batch: u32) -> i32 {
+    return i32(batch_in[batch * (params.heads + 3u) + 2u]);
 }
 
 // The keys that query i sees are one run, first_key(i) <= j < end_key(i); empty if the first is not below the second.
-fn first_key(i: u32) -> i32 {
-    return max(0, i32(i) + params.offset - params.left);
+fn first_key(i: u32, diagonal: i32) -> i32 {
+    return max(0, i32(i) + diagonal - params.left);
 }
 
-fn end_key(i: u32, key_length: i32) -> i32 {
-    return min(key_length, i32(i) + params.offset + params.right + 1);
+fn end_key(i: u32, key_length: i32, diagonal: i32) -> i32 {
+    return min(key_length, i32(i) + diagonal + params.right + 1);
 }
 
 // The score of one pair from its dot product: scale, softcap, ALiBi, bias. HIDDEN where the bias is -inf, a stand-in
@@ -127,11 +143,45 @@ fn score(product: f32, batch: u32, head: u32, i: u32, j: u32) -> f32 {
         x = params.softcap * tanh_exact(x / params.softcap);
     }
     if (params.has_alibi != 0u) {
-        let slope = bitcast<f32>(batch_in[batch * (params.heads + 1u) + 1u + head]);
-        let distance = abs(i32(i) + i32(params.n_k) - i32(params.n_q) - i32(j));
+        let slope = bitcast<f32>(batch_in[batch * (params.heads + 3u) + 3u + head]);
+        let distance = abs(i32(i) + ahead_of(batch) - i32(j));
         x -= slope * f32(distance);
     }
     return stand_in(x + bias);
+}
+
+// The product of two words as two, the low one first.
+fn wide_product(a: u32, b: u32) -> vec2u {
+    let x = vec2u(a & 0xffffu, a >> 16u);
+    let y = vec2u(b & 0xffffu, b >> 16u);
+    let middle = x.y * y.x + ((x.x * y.x) >> 16u);
+    return vec2u(a * b, x.y * y.y + (middle >> 16u) + ((x.x * y.y + (middle & 0xffffu)) >> 16u));
+}
+
+// Word n (the low half first) of the random numbers of a seed, by Philox 4x32-10 (Salmon et al. 2011): no word needs those
+// before it. Counted as cuRAND counts: word n % 4 of counter n / 4.
+fn random_word(n: vec2u) -> u32 {
+    var x = vec4u((n.x >> 2u) | (n.y << 30u), n.y >> 2u, 0u, 0u);
+    var key = params.seed;
+    for (var turn = 0u; turn < 10u; turn++) {
+        let first = wide_product(0xd2511f53u, x.x);
+        let second = wide_product(0xcd9e8d57u, x.z);
+        x = vec4u(second.y ^ x.y ^ key.x, second.x, first.y ^ x.w ^ key.y, first.x);
+        key += vec2u(0x9e3779b9u, 0xbb67ae85u);
+    }
+    return x[n.x & 3u];
+}
+
+// What dropout makes of the weight of one pair: its factor, 0 or `kept`.
+fn keep(batch: u32, head: u32, i: u32, j: u32) -> f32 {
+    let begins = wide_product((batch * params.heads + head) * params.drawn_q + i, params.drawn_k);
+    let low = begins.x + j;
+    let n = vec2u(low, begins.y + u32(low < j));
+    if (params.keep_at != 0u) {     // a byte for each weight
+        let bytes = batch_in[params.keep_at + n.x / 4u];
+        return select(0.0, params.kept, ((bytes >> (8u * (n.x & 3u))) & 0xffu) != 0u);
+    }
+    return select(0.0, params.kept, random_word(n) > params.last_dropped);
 }
 
 // The largest score of a query is a stand-in: its l, L and O are NaN.

@@ -41,11 +41,11 @@ __device__ inline float dot(const float4 (&a)[VECS], const float4 (&b)[VECS]) {
 
 // The queries that see a key of the block from j0 on are one run, first_query <= i < end_query; empty if the first is not
 // below the second.
-__device__ inline int first_query(const Attention &a, int j0) {
-    return max(0, j0 - a.offset - a.right);
+__device__ inline int first_query(const Attention &a, int j0, int diagonal) {
+    return max(0, j0 - diagonal - a.right);
 }
 
-__device__ inline int end_query(const Attention &a, int j0, int key_length) {
+__device__ inline int end_query(const Attention &a, int j0, int key_length, int diagonal) {
     int key_end = min(j0 + BC, key_length);
-    return j0 < key_end ? min(a.n_q, key_end - a.offset + a.left) : 0;
+    return j0 < key_end ? min(a.n_q, key_end - diagonal + a.left) : 0;
 }

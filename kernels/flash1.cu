@@ -70,7 +70,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
     int kv_head = head / (a.heads / a.kv_heads);
     int row = threadIdx.x / LANES;
     int lane = threadIdx.x % LANES;
-    int key_length = a.key_lengths[batch];
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
 
     // The matrices of this head.
     size_t rows = ((size_t)batch * a.heads + head) * a.n_q;
@@ -93,8 +93,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
     for (int j0 = a.first_block * BC; j0 < a.end_block * BC; j0 += BC) {
         // The queries that see a key of the block are one run, from `first` up to `end`.
         int key_end = min(j0 + BC, key_length);
-        int first = max(0, j0 - a.offset - a.right);
-        int end = j0 < key_end ? min(a.n_q, key_end - a.offset + a.left) : 0;
+        int first = max(0, j0 - diagonal - a.right);
+        int end = j0 < key_end ? min(a.n_q, key_end - diagonal + a.left) : 0;
         if (first >= end) continue;
 
         // [step: load K]
@@ -152,12 +152,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
 
             // [step: mask]
             // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-            bool whole = first_key(a, last) <= j0 && j0 + BC <= end_key(a, i0, key_length);
+            bool whole = first_key(a, last, diagonal) <= j0 && j0 + BC <= end_key(a, i0, key_length, diagonal);
             if (!whole) {
                 #pragma unroll
                 for (int n = 0; n < KEYS; n++) {
                     int j = j0 + n * LANES + lane;
-                    if (j < first_key(a, i) || j >= end_key(a, i, key_length)) s[n] = NEG_INF;
+                    if (j < first_key(a, i, diagonal) || j >= end_key(a, i, key_length, diagonal)) s[n] = NEG_INF;
                 }
             }
 
@@ -187,7 +187,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash1(const Attention 
             float alpha = exp_minus(m, m_new), beta = exp_minus(m_tile, m_new);
             float l_new = alpha * l + beta * l_tile;
             // The last key that the query may see has come, and none had a weight.
-            if (m_new == LOWEST && end_key(a, i, key_length) <= j0 + BC) m_new = NEG_INF, l_new = NOT_A_NUMBER;
+            if (m_new == LOWEST && end_key(a, i, key_length, diagonal) <= j0 + BC) m_new = NEG_INF, l_new = NOT_A_NUMBER;
 
             // [step: merge output]
             // A query that has seen no key yet has l = 0, and its O stays 0. A row of p stays within its warp.

@@ -42,6 +42,7 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let q_rows = (batch * params.heads + head) * params.n_q;
     let kv_base = (batch * params.kv_heads + kv_head) * params.n_k;
     let key_length = key_length_of(batch);
+    let diagonal = diagonal_of(batch);
 
     if (params.origin.x == 0u) {
         for (var i = row; i < params.n_q; i += BR) {
@@ -63,8 +64,8 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         // Queries that see some key of the block; where there are none, nothing is loaded.
         let j0 = key_block * BC;
         let j_end = min(i32(min(j0 + BC, params.n_k)), key_length);
-        let i_first = max(0, i32(j0) - params.offset - params.right);
-        let i_end = min(i32(params.n_q), j_end - params.offset + params.left);
+        let i_first = max(0, i32(j0) - diagonal - params.right);
+        let i_end = min(i32(params.n_q), j_end - diagonal + params.left);
         if (i32(j0) >= j_end || i_first >= i_end) { continue; }
 
         // Keys past n_k repeat the last one; the mask hides them.
@@ -126,11 +127,11 @@ fn flash1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 
             // [step: mask]
             // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-            let whole = first_key(last) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length);
+            let whole = first_key(last, diagonal) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal);
             if (!whole) {
                 for (var j = lane; j < BC; j += LANES) {
                     let key = i32(j0 + j);
-                    if (key < first_key(i) || key >= end_key(i, key_length)) { s[row * BC + j] = HIDDEN; }
+                    if (key < first_key(i, diagonal) || key >= end_key(i, key_length, diagonal)) { s[row * BC + j] = HIDDEN; }
                 }
             }
             workgroupBarrier();

@@ -10,7 +10,6 @@
 // Cost     Reads Q once, and K and V once per query block in which a key is visible; writes O once, and m, l, L.
 //          Shared memory D * 128 + 4,224 B; four barriers per tile; a shared read of 16 bytes for four products.
 // Limits   d and d_v up to D. No tensor cores, no half precision, nothing overlaps: a few percent of a GPU's peak.
-//          No dropout.
 //
 // Four neighbouring threads (lanes) share a query: each holds every fourth float4 of its q and O.
 
@@ -56,9 +55,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention 
     size_t kv_base = ((size_t)batch * a.kv_heads + kv_head) * a.n_k;
 
     // Keys that some query of the block sees; a key block outside them is never visited.
-    int key_length = a.key_lengths[batch];
-    int first = first_key(a, block * BR);
-    int end = end_key(a, last, key_length);
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
+    int first = first_key(a, block * BR, diagonal);
+    int end = end_key(a, last, key_length, diagonal);
     if (first >= end) end = 0;          // none
 
     // [step: load Q]
@@ -112,12 +111,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention 
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        bool whole = first_key(a, last) <= j0 && j0 + BC <= end_key(a, block * BR, key_length);
+        bool whole = first_key(a, last, diagonal) <= j0 && j0 + BC <= end_key(a, block * BR, key_length, diagonal);
         if (!whole) {
             #pragma unroll
             for (int n = 0; n < KEYS; n++) {
                 int j = j0 + n * LANES + lane;
-                if (j < first_key(a, i) || j >= end_key(a, i, key_length)) s[n] = NEG_INF;
+                if (j < first_key(a, i, diagonal) || j >= end_key(a, i, key_length, diagonal)) s[n] = NEG_INF;
             }
         }
 
@@ -141,6 +140,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2(const Attention 
         for (int n = 0; n < KEYS; n++) sum += s[n];
         sum += __shfl_xor_sync(WARP, sum, 1);
         sum += __shfl_xor_sync(WARP, sum, 2);
+
+        // [step: load keep, dropout]
+        // After the sum: l is of all weights, and O of those that are kept.
+        if (a.dropout) {
+            #pragma unroll
+            for (int n = 0; n < KEYS; n++) {
+                int j = n * LANES + lane;
+                if (s[n] != 0.0f) p[row][j] = s[n] * keep(a, batch, head, i, j0 + j);
+            }
+        }
 
         // [step: rescale]
         // What was summed relative to the old maximum is made relative to the new one.

@@ -11,7 +11,7 @@
 //          14,336 B of workgroup memory (16,384 B are granted everywhere); six barriers per tile; one read of
 //          workgroup memory for each product of four floats.
 // Limits   d and d_v up to 128. No matrix units, nothing overlaps, and a lane works on one query only: far from a
-//          GPU's peak. No dropout. NaN and infinity: see attention.wgsl.
+//          GPU's peak. NaN and infinity: see attention.wgsl.
 //
 // Parameters, bindings, score() and the mask are in attention.wgsl. HIDDEN stands for minus infinity.
 
@@ -45,8 +45,9 @@ fn flash2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 
     // Keys that some query of the block sees; a key block outside them is never visited.
     let key_length = key_length_of(batch);
-    let first = first_key(block * BR);
-    let end = end_key(last, key_length);
+    let diagonal = diagonal_of(batch);
+    let first = first_key(block * BR, diagonal);
+    let end = end_key(last, key_length, diagonal);
     let j_end = u32(select(0, end, first < end));
 
     // [step: load Q]
@@ -89,11 +90,11 @@ fn flash2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        let whole = first_key(last) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length);
+        let whole = first_key(last, diagonal) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal);
         if (!whole) {
             for (var j = lane; j < BC; j += LANES) {
                 let key = i32(j0 + j);
-                if (key < first_key(i) || key >= end_key(i, key_length)) { s[row * BC + j] = HIDDEN; }
+                if (key < first_key(i, diagonal) || key >= end_key(i, key_length, diagonal)) { s[row * BC + j] = HIDDEN; }
             }
         }
         workgroupBarrier();
@@ -115,6 +116,15 @@ fn flash2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         var sum = 0.0;
         for (var j = 0u; j < BC; j++) {
             sum += p[row * BC + j];
+        }
+
+        // [step: load keep, dropout]
+        // Once every lane has the sum: l is of all weights, and O of those that are kept.
+        if (params.kept != 0.0) {
+            workgroupBarrier();
+            for (var j = lane; j < BC; j += LANES) {
+                if (p[row * BC + j] != 0.0) { p[row * BC + j] *= keep(batch, head, i, j0 + j); }
+            }
         }
 
         // [step: rescale]

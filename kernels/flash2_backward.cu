@@ -17,7 +17,7 @@
 //          at D = 128 37,120 B; three barriers per tile. Deterministic: `splits` times the memory of dQ, which is written
 //          once more and read once more, and `splits` thread blocks for each key head, not one per key block.
 // Limits   d and d_v up to D. One thread block for all query heads that share keys, one head after the other: dK and dV need
-//          no second sum, but few key heads are few thread blocks. No tensor cores, no dropout.
+//          no second sum, but few key heads are few thread blocks. No tensor cores.
 //
 // Four neighbouring threads (lanes) share a key: each holds every fourth float4 of its K, V, dK and dV.
 
@@ -76,15 +76,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_backward_gradien
     int batch = a.first_batch + blockIdx.z;
     int row = threadIdx.x / LANES;
     int lane = threadIdx.x % LANES;
-    int key_length = a.key_lengths[batch];
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
 
     do {
         // Past n_k a ragged block repeats its last key, which the mask hides there, and stores nothing for it.
         bool inside = j0 + row < a.n_k;
         int j = min(j0 + row, a.n_k - 1);
         size_t kv_base = ((size_t)batch * a.kv_heads + kv_head) * a.n_k;
-        int first = first_query(a, j0);
-        int end = end_query(a, j0, key_length);
+        int first = first_query(a, j0, diagonal);
+        int end = end_query(a, j0, key_length, diagonal);
         bool seen = first < end;
 
         // [step: load K]
@@ -136,12 +136,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_backward_gradien
                 // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key or
                 // query.
                 int last = i0 + BR - 1;
-                bool whole = last < a.n_q && first_key(a, last) <= j0 && j0 + BC <= end_key(a, i0, key_length);
+                bool whole = last < a.n_q && first_key(a, last, diagonal) <= j0 &&
+                             j0 + BC <= end_key(a, i0, key_length, diagonal);
                 if (!whole) {
                     #pragma unroll
                     for (int n = 0; n < QUERIES; n++) {
                         int i = i0 + n * LANES + lane;
-                        bool sees = first_key(a, i) <= j && j0 + row < end_key(a, i, key_length);
+                        bool sees = first_key(a, i, diagonal) <= j && j0 + row < end_key(a, i, key_length, diagonal);
                         if (!sees || i >= a.n_q) s[n] = NEG_INF;
                     }
                 }
@@ -152,6 +153,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_backward_gradien
                 for (int n = 0; n < QUERIES; n++) {
                     s[n] = exp_minus(s[n], lse[n]);
                     p[row][n * LANES + lane] = s[n];
+                }
+
+                // [step: load keep, dropout]
+                // p is what is kept of a weight, s the weight.
+                if (a.dropout) {
+                    #pragma unroll
+                    for (int n = 0; n < QUERIES; n++) {
+                        int i = n * LANES + lane;
+                        if (s[n] != 0.0f) p[row][i] = s[n] * keep(a, batch, head, i0 + i, j);
+                    }
                 }
                 __syncwarp();
 
@@ -164,6 +175,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_backward_gradien
                 // [step: grad weights]
                 float dp[QUERIES];
                 products<LANES>(dp, v, grad_o_tile, lane);
+
+                // [step: dropout grad]
+                // The lane knows what it dropped by its row of p.
+                if (a.dropout) {
+                    #pragma unroll
+                    for (int n = 0; n < QUERIES; n++) dp[n] = p[row][n * LANES + lane] == 0.0f ? 0.0f : dp[n] * a.kept;
+                }
 
                 // [step: grad scores, uncap]
                 #pragma unroll

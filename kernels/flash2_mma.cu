@@ -119,11 +119,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
     size_t kv_base = ((size_t)batch * a.kv_heads + kv_head) * a.n_k;
 
     // Keys that some query of the block sees; a key block outside them is never visited.
-    int key_length = a.key_lengths[batch];
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
     int i0 = block * BR, last = min(i0 + BR, a.n_q) - 1;
-    int start = first_key(a, i0) / BC * BC;
-    int end = end_key(a, last, key_length);
-    if (first_key(a, i0) >= end) end = 0;   // none
+    int start = first_key(a, i0, diagonal) / BC * BC;
+    int end = end_key(a, last, key_length, diagonal);
+    if (first_key(a, i0, diagonal) >= end) end = 0;   // none
 
     // Scores stay dot products where nothing but a positive scale is done to them: the scale waits for the exponential.
     bool plain = a.scale > 0.0f && a.softcap == 0.0f && !a.slopes && !a.bias;
@@ -208,14 +208,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        bool whole = first_key(a, i0 + BR - 1) <= j0 && j0 + BC <= end_key(a, i0, key_length);
+        bool whole = first_key(a, i0 + BR - 1, diagonal) <= j0 && j0 + BC <= end_key(a, i0, key_length, diagonal);
         if (!whole) {
             #pragma unroll
             for (int at = 0; at < TILES * BC / 2; at++) {
                 int tile = at / (BC / 2), n = at / 4 % (BC / 8), e = at % 4;
                 int i = i0 + warp_row + tile * 16 + lane / 4 + e / 2 * 8;
                 int j = j0 + n * 8 + lane % 4 * 2 + e % 2;
-                if (j < first_key(a, i) || j >= end_key(a, i, key_length)) s[tile][n][e] = NEG_INF;
+                if (j < first_key(a, i, diagonal) || j >= end_key(a, i, key_length, diagonal)) s[tile][n][e] = NEG_INF;
             }
         }
 
@@ -344,7 +344,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) flash2_mma(const __grid
             l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 1);
             l[tile][half] += __shfl_xor_sync(WARP, l[tile][half], 2);
             int i = i0 + warp_row + tile * 16 + lane / 4 + half * 8;
-            bool empty = plain ? l[tile][half] == 0.0f && first_key(a, i) < end_key(a, i, key_length)
+            bool empty = plain ? l[tile][half] == 0.0f && first_key(a, i, diagonal) < end_key(a, i, key_length, diagonal)
                                : m[tile][half] == LOWEST;
             if (empty) m[tile][half] = NEG_INF, l[tile][half] = NOT_A_NUMBER;
             float inverse = l[tile][half] == 0.0f ? 0.0f : 1.0f / l[tile][half];

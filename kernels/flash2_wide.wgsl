@@ -52,8 +52,9 @@ fn flash2_wide(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation
 
     // Keys that some query of the block sees; a key block outside them is never visited.
     let key_length = key_length_of(batch);
-    let first = first_key(block * BR);
-    let end = end_key(last, key_length);
+    let diagonal = diagonal_of(batch);
+    let first = first_key(block * BR, diagonal);
+    let end = end_key(last, key_length, diagonal);
     let j_end = u32(select(0, end, first < end));
 
     // [step: load Q]
@@ -95,11 +96,12 @@ fn flash2_wide(@builtin(workgroup_id) group_id: vec3u, @builtin(local_invocation
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        let whole = first_key(last) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length);
+        let whole = first_key(last, diagonal) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal);
         if (!whole) {
-            let starts = vec4i(first_key(i.x), first_key(i.y), first_key(i.z), first_key(i.w));
-            let ends = vec4i(end_key(i.x, key_length), end_key(i.y, key_length),
-                             end_key(i.z, key_length), end_key(i.w, key_length));
+            let starts = vec4i(first_key(i.x, diagonal), first_key(i.y, diagonal),
+                               first_key(i.z, diagonal), first_key(i.w, diagonal));
+            let ends = vec4i(end_key(i.x, key_length, diagonal), end_key(i.y, key_length, diagonal),
+                             end_key(i.z, key_length, diagonal), end_key(i.w, key_length, diagonal));
             for (var n = 0u; n < KEYS; n++) {
                 let key = vec4i(i32(j0 + lane + n * LANES));
                 s[n] = select(s[n], vec4f(HIDDEN), (key < starts) | (key >= ends));

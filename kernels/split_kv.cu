@@ -54,11 +54,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) split_kv_splits(const A
     size_t kv_base = ((size_t)batch * a.kv_heads + kv_head) * a.n_k;
 
     // Keys of the split that some query of the block sees. Splits are runs of as many key blocks, the last ones of fewer.
-    int key_length = a.key_lengths[batch];
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
     int key_blocks = (a.n_k + BC - 1) / BC;
     int each = (key_blocks + a.splits - 1) / a.splits;
-    int first = max(first_key(a, block * BR), min(split * each, key_blocks) * BC);
-    int end = min(end_key(a, last, key_length), min((split + 1) * each, key_blocks) * BC);
+    int first = max(first_key(a, block * BR, diagonal), min(split * each, key_blocks) * BC);
+    int end = min(end_key(a, last, key_length, diagonal), min((split + 1) * each, key_blocks) * BC);
     if (first >= end) end = 0;          // none
 
     // [step: load Q]
@@ -87,12 +87,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) split_kv_splits(const A
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        bool whole = first_key(a, last) <= j0 && j0 + BC <= end_key(a, block * BR, key_length);
+        bool whole = first_key(a, last, diagonal) <= j0 && j0 + BC <= end_key(a, block * BR, key_length, diagonal);
         if (!whole) {
             #pragma unroll
             for (int n = 0; n < KEYS; n++) {
                 int j = j0 + n * LANES + lane;
-                if (j < first_key(a, i) || j >= end_key(a, i, key_length)) s[n] = NEG_INF;
+                if (j < first_key(a, i, diagonal) || j >= end_key(a, i, key_length, diagonal)) s[n] = NEG_INF;
             }
         }
 

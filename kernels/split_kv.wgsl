@@ -52,11 +52,12 @@ fn split_kv_splits(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
 
     // Keys of the split that some query of the block sees. Splits are runs of as many key blocks, the last ones of fewer.
     let key_length = key_length_of(batch);
+    let diagonal = diagonal_of(batch);
     let each = (params.key_blocks + params.splits - 1u) / params.splits;
     let begins = i32(min(split * each, params.key_blocks) * BC);
     let ends = i32(min((split + 1u) * each, params.key_blocks) * BC);
-    let first = max(first_key(block * BR), begins);
-    let end = min(end_key(last, key_length), ends);
+    let first = max(first_key(block * BR, diagonal), begins);
+    let end = min(end_key(last, key_length, diagonal), ends);
     let j_end = u32(select(0, end, first < end));
 
     // [step: load Q]
@@ -99,11 +100,11 @@ fn split_kv_splits(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        let whole = first_key(last) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length);
+        let whole = first_key(last, diagonal) <= i32(j0) && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal);
         if (!whole) {
             for (var j = lane; j < BC; j += LANES) {
                 let key = i32(j0 + j);
-                if (key < first_key(i) || key >= end_key(i, key_length)) { s[row * BC + j] = HIDDEN; }
+                if (key < first_key(i, diagonal) || key >= end_key(i, key_length, diagonal)) { s[row * BC + j] = HIDDEN; }
             }
         }
         workgroupBarrier();

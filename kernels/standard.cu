@@ -50,6 +50,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_scores(const A
     Place at = place_of(a);
     int row = threadIdx.x / BC, column = threadIdx.x % BC;
     int i = at.block * BR + row;
+    int key_length = a.key_lengths[at.batch], diagonal = a.diagonals[at.batch];
 
     // [step: load Q]
     load_tile(q, a.q + at.rows * a.d, at.block * BR, a.n_q, a.d);
@@ -68,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) standard_scores(const A
         if (inside) s = score(a, s, at.batch, at.head, i, j);
 
         // [step: mask]
-        if (j < first_key(a, i) || j >= end_key(a, i, a.key_lengths[at.batch])) s = NEG_INF;
+        if (j < first_key(a, i, diagonal) || j >= end_key(a, i, key_length, diagonal)) s = NEG_INF;
 
         // [step: store S]
         if (inside) a.s[(at.rows + i) * a.n_k + j] = s;

@@ -42,6 +42,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let q_row = (batch * params.heads + head) * params.n_q + i;
     let kv_base = (batch * params.kv_heads + kv_head) * params.n_k;
     let key_length = key_length_of(batch);
+    let diagonal = diagonal_of(batch);
 
     // [step: load Q]
     var q: array<vec4f, MAX_VECS>;
@@ -76,7 +77,7 @@ fn scores(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
             var s = score(product, batch, head, i, j);
 
             // [step: mask]
-            if (i32(j) < first_key(i) || i32(j) >= end_key(i, key_length)) { s = HIDDEN; }
+            if (i32(j) < first_key(i, diagonal) || i32(j) >= end_key(i, key_length, diagonal)) { s = HIDDEN; }
 
             // [step: store S]
             if (stores) { s_mem[q_row * params.n_k + j] = s; }

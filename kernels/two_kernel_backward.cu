@@ -59,9 +59,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dq(
     int i = min(block * BR + row, last);
     size_t q_row = ((size_t)batch * a.heads + head) * a.n_q + i;
     size_t kv_base = ((size_t)batch * a.kv_heads + head / (a.heads / a.kv_heads)) * a.n_k;
-    int key_length = a.key_lengths[batch];
-    int first = first_key(a, block * BR);
-    int end = end_key(a, last, key_length);
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
+    int first = first_key(a, block * BR, diagonal);
+    int end = end_key(a, last, key_length, diagonal);
     if (first >= end) end = 0;          // none
 
     // [step: load Q]
@@ -102,12 +102,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dq(
 
         // [step: mask]
         // Only a tile that some query does not see whole: on the diagonal, at a window's edge, at the last key.
-        bool whole = first_key(a, last) <= j0 && j0 + BC <= end_key(a, block * BR, key_length);
+        bool whole = first_key(a, last, diagonal) <= j0 && j0 + BC <= end_key(a, block * BR, key_length, diagonal);
         if (!whole) {
             #pragma unroll
             for (int n = 0; n < KEYS; n++) {
                 int j = j0 + n * QUERY_LANES + lane;
-                if (j < first_key(a, i) || j >= end_key(a, i, key_length)) s[n] = NEG_INF;
+                if (j < first_key(a, i, diagonal) || j >= end_key(a, i, key_length, diagonal)) s[n] = NEG_INF;
             }
         }
 
@@ -118,6 +118,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dq(
         // [step: grad weights]
         float dp[KEYS];
         products<QUERY_LANES>(dp, grad_o, v_tile, lane);
+
+        // [step: load keep, dropout grad]
+        if (a.dropout) {
+            #pragma unroll
+            for (int n = 0; n < KEYS; n++) {
+                if (s[n] != 0.0f) dp[n] *= keep(a, batch, head, i, j0 + n * QUERY_LANES + lane);
+            }
+        }
 
         // [step: grad scores, uncap]
         // 0 * NaN is NaN: a key that the query does not see must not leak, here and below.
@@ -154,9 +162,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dk_
     bool inside = j0 + row < a.n_k;
     int j = min(j0 + row, a.n_k - 1);
     size_t kv_row = ((size_t)batch * a.kv_heads + kv_head) * a.n_k + j;
-    int key_length = a.key_lengths[batch];
-    int first = first_query(a, j0);
-    int end = end_query(a, j0, key_length);
+    int key_length = a.key_lengths[batch], diagonal = a.diagonals[batch];
+    int first = first_query(a, j0, diagonal);
+    int end = end_query(a, j0, key_length, diagonal);
     bool seen = first < end;
 
     // [step: load K]
@@ -204,12 +212,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dk_
             // [step: mask]
             // Only a tile that some query does not see whole: as above, or at the last query.
             int last = i0 + BR - 1;
-            bool whole = last < a.n_q && first_key(a, last) <= j0 && j0 + BC <= end_key(a, i0, key_length);
+            bool whole = last < a.n_q && first_key(a, last, diagonal) <= j0 &&
+                         j0 + BC <= end_key(a, i0, key_length, diagonal);
             if (!whole) {
                 #pragma unroll
                 for (int n = 0; n < QUERIES; n++) {
                     int i = i0 + n * LANES + lane;
-                    bool sees = first_key(a, i) <= j && j0 + row < end_key(a, i, key_length);
+                    bool sees = first_key(a, i, diagonal) <= j && j0 + row < end_key(a, i, key_length, diagonal);
                     if (!sees || i >= a.n_q) s[n] = NEG_INF;
                 }
             }
@@ -221,6 +230,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dk_
                 s[n] = exp_minus(s[n], lse[n]);
                 p[row][n * LANES + lane] = s[n];
             }
+
+            // [step: load keep, dropout]
+            // p is what is kept of a weight, s the weight.
+            if (a.dropout) {
+                #pragma unroll
+                for (int n = 0; n < QUERIES; n++) {
+                    int i = n * LANES + lane;
+                    if (s[n] != 0.0f) p[row][i] = s[n] * keep(a, batch, head, i0 + i, j);
+                }
+            }
             __syncwarp();
 
             // [step: accumulate dv]
@@ -231,6 +250,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) two_kernel_backward_dk_
             // [step: grad weights]
             float dp[QUERIES];
             products<LANES>(dp, v, grad_o_tile, lane);
+
+            // [step: dropout grad]
+            // The lane knows what it dropped by its row of p.
+            if (a.dropout) {
+                #pragma unroll
+                for (int n = 0; n < QUERIES; n++) dp[n] = p[row][n * LANES + lane] == 0.0f ? 0.0f : dp[n] * a.kept;
+            }
 
             // [step: grad scores, uncap]
             #pragma unroll

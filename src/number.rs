@@ -217,6 +217,15 @@ pub fn modelled_time(seconds: f64) -> String {
     }
 }
 
+/// A rate that a model says: `2 TB/s`, `19 TB/s`.
+pub fn modelled_rate(per_second: f64, unit: &str) -> String {
+    let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    // What rounds to 1000 of one prefix is 1 of the next.
+    let is_enough = |(scale, _): &(f64, &str)| per_second.abs() >= 0.995 * scale;
+    let (scale, prefix) = prefixes.into_iter().find(is_enough).unwrap_or((1.0, ""));
+    format!("{} {prefix}{unit}", modelled(per_second / scale))
+}
+
 /// A rate: four digits with a decimal prefix, as makers give them: `1.555 TB/s`, `245.8 MFLOP/s`.
 pub fn rate(per_second: f64, unit: &str) -> String {
     let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];

@@ -143,6 +143,26 @@ macro_rules! says_a_sentence {
 }
 pub(crate) use says_a_sentence;
 
+/// These stand in JSON as the texts that `FromStr` reads and `Display` writes, by `#[serde(try_from = "String", into = "String")]`.
+macro_rules! stands_as_text {
+    ($($kind:ty),+) => {$(
+        impl TryFrom<String> for $kind {
+            type Error = $crate::sentence::Sentence;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$kind> for String {
+            fn from(value: $kind) -> Self {
+                value.to_string()
+            }
+        }
+    )+};
+}
+pub(crate) use stands_as_text;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use literals::{Literal, literals, of_code};
 /// Words that end like a plural and are none, behind a value that is a name or a size.
 const NO_PLURALS: &str = "
     agrees always as asks brings comes differs does ends fails follows gives goes has holds is its keeps knows lacks leaves
-    loads makes means moves names needs reads runs says sees spreads stands starts stops stores takes this was writes
+    loads makes means moves names needs reads rises runs says sees spreads stands starts stops stores takes this was writes
     us ms less
 ";
 

@@ -1,16 +1,20 @@
 """Capture one attention layer of a Hugging Face model.
 
-    python capture_example.py MODEL LAYER TEXT [TEXT ..] OUT.safetensors
+    python capture_example.py [--queries N] MODEL LAYER TEXT [TEXT ..] OUT.safetensors
 
 Records q, k and v as they enter the product, the output o, and what the layer does to its scores: scale, mask, sliding
 window, soft-cap. Attention is then computed again in f64 from the very file; where that is not what the model gave, or
 where the model does what the format cannot say (learned sinks), one line says so and nothing is written.
+
+With --queries the last N tokens of the text are its queries, and k and v of those before them come from the model's
+cache: a decode step (--queries 1), or a chunk of a prefill.
 
 Several texts are one batch, padded at the right. Needs torch, transformers, safetensors and numpy. Tested with
 transformers 5.24; 4.57 works as well, but refuses some models (BERT) whose attention it does not let be recorded.
 """
 
 import codecs
+import inspect
 import json
 import re
 import sys
@@ -93,8 +97,11 @@ def split_mask(mask, shape):
 
 
 def shown(shape, causal, lengths, window):
-    """The keys that a rule shows, as bool [batch, 1, n_q, n_k]: below the length, j <= i, i - window < j."""
-    i, j = np.arange(shape[2])[:, None], np.arange(shape[3])[None, :]
+    """The keys that a rule shows, as bool [batch, 1, n_q, n_k]: below the length, j <= i, i - window < j.
+
+    i is where the query stands among the keys: the last query at the last key.
+    """
+    i, j = np.arange(shape[2])[:, None] + shape[3] - shape[2], np.arange(shape[3])[None, :]
     keys = j < np.asarray(lengths)[:, None, None]
     if causal:
         keys = keys & (j <= i)
@@ -110,11 +117,11 @@ def rule_of(visible, window):
     """
     batch, _, n_q, n_k = shape = visible.shape
     one = visible[:, :1]
-    if n_q != n_k or (visible != one).any():
+    if n_q > n_k or (visible != one).any():
         return None
     seen = one.any(axis=(1, 2))
     lengths = [int(n_k - np.argmax(keys[::-1])) if keys.any() else 0 for keys in seen]
-    far = np.subtract.outer(np.arange(n_q), np.arange(n_k))
+    far = np.subtract.outer(np.arange(n_k - n_q, n_k), np.arange(n_k))
     found = int(far[one.any(axis=(0, 1))].max(initial=0)) + 1
     rules = [(False, None), *([(True, window)] if window else []), (True, None), (True, found)]
     for causal, width in rules:
@@ -207,6 +214,9 @@ class Recorder:
     def __init__(self, layer):
         self.layer, self.layers, self.call = layer, [], {}
 
+    def forget(self):
+        self.layers.clear(), self.call.clear()
+
     def __call__(self, module, q, k, v, mask, **options):
         """q, k, v are [batch, heads, N, d], the output is [batch, N, heads, d]."""
         number = getattr(module, "layer_idx", None)
@@ -241,7 +251,24 @@ def as_array(tensor):
     return tensor.detach().cpu().contiguous().numpy()
 
 
-def run(model_name, layer, texts):
+def forward(model, inputs, queries, recorder):
+    """The model's output for its last tokens, `queries` of them, after those before them have filled its cache."""
+    if queries is None:
+        return model(**inputs)[0]
+    ids = inputs.input_ids
+    if not 1 <= queries < ids.shape[1]:
+        raise Refusal(f"--queries {queries}: the text has {ids.shape[1]} tokens, of which at least one is in the cache")
+    # Later versions call it `cache`, and take the old name with a warning.
+    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    before = model(input_ids=ids[:, :-queries], use_cache=True)
+    cache = getattr(before, name, None) or getattr(before, "past_key_values", None)
+    if cache is None:
+        raise Refusal("--queries: it keeps no cache of keys and values")
+    recorder.forget()
+    return model(input_ids=ids[:, -queries:], **{name: cache}, use_cache=True)[0]
+
+
+def run(model_name, layer, texts, queries=None):
     """Runs the model on the texts; returns the call of attention in `layer`, and the labels of the tokens or None."""
     import torch
     import transformers
@@ -259,9 +286,10 @@ def run(model_name, layer, texts):
     try:
         model = load(model_name)
         with torch.no_grad():
-            recorded = model(**inputs)[0]
+            recorded = forward(model, inputs, queries, recorder)
             model.set_attn_implementation("eager")
-            plain = model(**inputs)[0]
+            # Without a cache: that too must change nothing.
+            plain = model(**inputs)[0][:, -recorded.shape[1] :]
     except KeyError as error:
         # A model that picks among attention classes of its own by name.
         if error.args != ("capture",):
@@ -275,7 +303,9 @@ def run(model_name, layer, texts):
     changed = (recorded - plain).abs().max().item()
     if not changed <= 1e-4 * plain.abs().max().item():
         raise Refusal(f"it computes something else where its attention is recorded (output changed by {changed:.2g})")
-    return recorder.call, labels_of(tokenizer, inputs.input_ids.tolist())
+    # A cache may have let go of keys that a window hides.
+    keys = recorder.call["k"].shape[2]
+    return recorder.call, labels_of(tokenizer, inputs.input_ids[:, -keys:].tolist())
 
 
 def load(model_name):
@@ -303,14 +333,14 @@ def labels_of(tokenizer, ids):
     return None if any("\ufffd" in text for row in labels for text in row) else labels
 
 
-def capture(model_name, layer, texts):
+def capture(model_name, layer, texts, queries=None):
     """The bytes of a capture, and a line about it."""
     from safetensors.numpy import save
     from transformers import AutoConfig
 
     family = AutoConfig.from_pretrained(model_name).model_type
     try:
-        call, labels = run(model_name, layer, texts)
+        call, labels = run(model_name, layer, texts, queries)
         tensors, metadata = describe(call)
         error = verify(tensors, metadata)
     except Refusal as refusal:
@@ -324,6 +354,8 @@ def capture(model_name, layer, texts):
         source_text=texts[0] if single else json.dumps(texts, ensure_ascii=False),
         verify_max_abs_err=f"{error:.3e}",
     )
+    if queries is not None:
+        metadata["note"] = f"q and o are of the last {queries} tokens, k and v of those before them from the cache"
     if labels is not None:
         metadata["tokens"] = json.dumps(labels[0] if single else labels, ensure_ascii=False)
     if single:
@@ -338,13 +370,19 @@ def capture(model_name, layer, texts):
 
 
 def main(arguments):
-    # A text in the place of the file would be one.
+    queries = None
+    if len(arguments) > 1 and arguments[0] == "--queries" and arguments[1].isdecimal():
+        queries, arguments = int(arguments[1]), arguments[2:]
+    # A text in the place of the file would be one, and each of several ends elsewhere.
+    if queries is not None and len(arguments) > 4:
+        print("--queries: its last tokens are those of one text; nothing is written", file=sys.stderr)
+        return 2
     if len(arguments) < 4 or not arguments[1].isdecimal() or not arguments[-1].endswith(".safetensors"):
         print(__doc__, file=sys.stderr)
         return 2
     model, layer, *texts, path = arguments
     try:
-        content, said = capture(model, int(layer), texts)
+        content, said = capture(model, int(layer), texts, queries)
         with open(path, "wb") as file:
             file.write(content)
     except Exception as error:  # whatever a library cannot do is said in one line, too

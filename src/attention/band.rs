@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::mask::Mask;
-use super::pairs::Pairs;
+use super::pairs::{Heads, PairsOfHeads};
 use super::runs::{Runs, common};
 use super::sequences::Sequences;
 use super::shape::Shape;
@@ -36,8 +36,8 @@ pub struct Band {
     pub sinks: usize,
     /// Where each document ends, of as many queries as keys.
     pub documents: Option<Arc<[usize]>>,
-    /// What an array leaves of all this, and the batch entry that it is of.
-    pub array: Option<(Arc<Pairs>, usize)>,
+    /// What an array leaves of all this, of the rows where queries are several each.
+    pub array: Option<PairsOfHeads>,
     /// ALiBi's distance of a pair is `|i + ahead - j|`.
     pub ahead: i64,
     /// Sequences one after the other, which have masks of their own in place of all this.
@@ -85,7 +85,12 @@ impl Band {
             && self.packed.is_none()
     }
 
+    /// Of several heads under an array, some of them sees the key.
     pub fn keeps(&self, i: usize, j: usize) -> bool {
+        self.array.as_ref().is_none_or(|pairs| pairs.keeps(i, j)) && self.keeps_by_index(i, j)
+    }
+
+    fn keeps_by_index(&self, i: usize, j: usize) -> bool {
         if let Some((heads, of)) = &self.packed {
             return of.keeps(i / heads, j);
         }
@@ -94,8 +99,7 @@ impl Band {
         }
         let distance = j as i64 - i as i64 - self.offset;
         let is_near = distance <= self.right && (-self.left <= distance || j < self.sinks);
-        let is_kept = self.padding <= j && j < self.kv && (is_near || j < self.prefix) && self.is_one_document(i, j);
-        is_kept && self.array.as_ref().is_none_or(|(pairs, batch)| pairs.keeps(*batch, i, j))
+        self.padding <= j && j < self.kv && (is_near || j < self.prefix) && self.is_one_document(i, j)
     }
 
     fn is_one_document(&self, i: usize, j: usize) -> bool {
@@ -117,39 +121,41 @@ impl Band {
         if self.is_one_run() {
             return Runs::One(self.near_keys(&rows, &(self.padding..self.kv)));
         }
-        if let Some((heads, of)) = &self.packed {
-            return of.keys_of_rows(queries(&rows, *heads));
-        }
-        match (&self.sequences, &self.array) {
-            (Some(sequences), _) => sequences.keys_of_rows(rows),
-            (None, Some(_)) => Runs::of(rows.flat_map(|i| self.keys_of_row(i).into_vec()).collect()),
-            (None, None) => self.keys_by_index(rows),
+        match &self.array {
+            Some(_) => Runs::of(rows.flat_map(|i| self.keys_of_row(i, Heads::Some).into_vec()).collect()),
+            None => self.keys_by_index(rows),
         }
     }
 
     /// The keys that at least one query of `rows` sees, whatever the array hides.
     fn keys_by_index(&self, rows: Range<usize>) -> Runs {
+        if let Some((heads, of)) = &self.packed {
+            return of.keys_of_rows(queries(&rows, *heads));
+        }
+        if let Some(sequences) = &self.sequences {
+            return sequences.keys_of_rows(rows);
+        }
         let parts = self.parts(rows);
         Runs::of(parts.flat_map(|(rows, keys)| self.keys_of_part(&rows, &keys)).collect())
     }
 
     /// The keys of one query, array and all.
-    fn keys_of_row(&self, i: usize) -> Runs {
+    fn keys_of_row(&self, i: usize, by: Heads) -> Runs {
         let keys = self.keys_by_index(i..i + 1);
-        self.array.as_ref().map_or(keys.clone(), |(pairs, batch)| pairs.of_row(*batch, i, &keys))
+        self.array.as_ref().map_or(keys.clone(), |pairs| pairs.of_row(i, &keys, by))
     }
 
     /// The keys that every query of `rows` sees.
     pub fn keys_of_all_rows(&self, rows: Range<usize>) -> Runs {
+        if self.array.is_some() {
+            let each = rows.map(|i| self.keys_of_row(i, Heads::Every));
+            return each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE);
+        }
         if let Some(sequences) = &self.sequences {
             return sequences.keys_of_all_rows(rows);
         }
         if let Some((heads, of)) = &self.packed {
             return of.keys_of_all_rows(queries(&rows, *heads));
-        }
-        if self.array.is_some() {
-            let each = rows.map(|i| self.keys_of_row(i));
-            return each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE);
         }
         let mut parts = self.parts(rows);
         match (parts.next(), parts.next()) {
@@ -161,6 +167,25 @@ impl Band {
 
     /// The queries that see at least one key of `cols`.
     pub fn rows_of_keys(&self, cols: Range<usize>) -> Runs {
+        self.rows_by(cols, Heads::Some)
+    }
+
+    fn rows_by(&self, cols: Range<usize>, by: Heads) -> Runs {
+        let rows = self.rows_by_index(cols.clone());
+        if self.array.is_none() {
+            return rows;
+        }
+        let sees = |i: &usize| !common(self.keys_of_row(*i, by).as_slice(), slice::from_ref(&cols)).is_empty();
+        Runs::of(rows.indices().filter(sees).map(|i| i..i + 1).collect())
+    }
+
+    /// The queries that see every key of `cols`.
+    pub fn rows_of_all_keys(&self, cols: Range<usize>) -> Runs {
+        let each = cols.map(|key| self.rows_by(key..key + 1, Heads::Every));
+        each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE)
+    }
+
+    fn rows_by_index(&self, cols: Range<usize>) -> Runs {
         if let Some(sequences) = &self.sequences {
             return sequences.rows_of_keys(cols);
         }
@@ -168,21 +193,6 @@ impl Band {
             let rows = |run: Range<usize>| run.start * heads..run.end * heads;
             return Runs::of(of.rows_of_keys(cols).into_vec().into_iter().map(rows).collect());
         }
-        let rows = self.rows_by_index(cols.clone());
-        if self.array.is_none() {
-            return rows;
-        }
-        let sees = |i: &usize| !common(self.keys_of_row(*i).as_slice(), slice::from_ref(&cols)).is_empty();
-        Runs::of(rows.indices().filter(sees).map(|i| i..i + 1).collect())
-    }
-
-    /// The queries that see every key of `cols`.
-    pub fn rows_of_all_keys(&self, cols: Range<usize>) -> Runs {
-        let each = cols.map(|key| self.rows_of_keys(key..key + 1));
-        each.reduce(|a, b| common(a.as_slice(), b.as_slice())).unwrap_or(Runs::NONE)
-    }
-
-    fn rows_by_index(&self, cols: Range<usize>) -> Runs {
         let exist = cols.start.max(self.padding)..cols.end.min(self.kv);
         if exist.is_empty() {
             return Runs::NONE;
@@ -208,19 +218,22 @@ impl Band {
         if self.is_one_run() {
             return self.class_of_run(&rows, &cols);
         }
+        if self.array.is_some() {
+            let pairs = |by: Heads| {
+                let seen = |i| common(self.keys_of_row(i, by).as_slice(), slice::from_ref(&cols)).len();
+                rows.clone().map(seen).sum::<usize>()
+            };
+            return match (pairs(Heads::Some), pairs(Heads::Every)) {
+                (0, _) => TileClass::Skipped,
+                (_, all) if all == rows.len() * cols.len() => TileClass::Full,
+                _ => TileClass::Partial,
+            };
+        }
         if let Some(sequences) = &self.sequences {
             return sequences.class(&rows, &cols);
         }
         if let Some((heads, of)) = &self.packed {
             return of.class(queries(&rows, *heads), cols);
-        }
-        if self.array.is_some() {
-            let seen = |i| common(self.keys_of_row(i).as_slice(), slice::from_ref(&cols)).len();
-            return match rows.clone().map(seen).sum() {
-                0 => TileClass::Skipped,
-                pairs if pairs == rows.len() * cols.len() => TileClass::Full,
-                _ => TileClass::Partial,
-            };
         }
         let (mut is_seen, mut is_full) = (false, true);
         for (rows, keys) in self.parts(rows) {
@@ -267,7 +280,7 @@ impl Band {
     /// It, or each of its sequences, with another diagonal.
     pub fn with_offset(&self, offset: impl Fn(&Self) -> i64) -> Self {
         if let Some((heads, of)) = &self.packed {
-            return of.with_offset(offset).packed(*heads);
+            return Self { array: self.array.clone(), ..of.with_offset(offset).packed(*heads) };
         }
         match &self.sequences {
             None => Self { offset: offset(self), ..self.clone() },
@@ -278,7 +291,7 @@ impl Band {
         }
     }
 
-    /// It with each query as so many rows, one for each of its heads.
+    /// It with each query as so many rows, one for each of its heads. An array is of the rows, and stands in the mask of these.
     pub fn packed(self, heads: usize) -> Self {
         Self { n_q: self.n_q * heads, packed: Some((heads, Arc::new(self.clone()))), ..self }
     }
@@ -361,7 +374,7 @@ fn between(start: i64, end: i64, within: &Range<usize>) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attention::{Align, mask::Diagonal};
+    use crate::attention::{Align, Pairs, mask::Diagonal};
     use proptest::prelude::*;
 
     fn bands() -> impl Strategy<Value = Band> {
@@ -395,21 +408,26 @@ mod tests {
                     heads_as_rows: None,
                     array: array.and_then(|(share, seed, is_one_row)| {
                         // Hashed: a pair is hidden by its place and the seed.
-                        let hides = |i: usize, j: usize| (seed >> ((i * 7 + j * 3) % 61)) % 4 < share as u64;
+                        let hides = |h: usize, i: usize, j: usize| {
+                            (seed.rotate_left(h as u32 * 17) >> ((i * 7 + j * 3) % 61)) % 4 < share as u64
+                        };
                         let rows = if is_one_row { 1 } else { n.0 };
-                        let value = |i, j| if hides(i, j) { f64::NEG_INFINITY } else { 0.5 };
-                        let bias = ndarray::Array4::from_shape_fn((1, 2, rows, n.1), |(_, _, i, j)| value(i, j));
+                        let value = |h, i, j| if hides(h, i, j) { f64::NEG_INFINITY } else { 0.5 };
+                        let size = (1, heads.unwrap_or(2), rows, n.1);
+                        let bias = ndarray::Array4::from_shape_fn(size, |(_, h, i, j)| value(h, i, j));
                         Pairs::of_bias(&bias, n.1).map(Arc::new)
                     }),
                 };
                 mask.check(&Shape::single(n.0, n.1, 1)).unwrap();
-                let band = mask.band(&Shape::single(n.0, n.1, 1), 0);
-                let Some(heads) = heads else { return band };
-                let packed = Mask { heads_as_rows: Some(heads), ..mask }.band(&Shape::single(n.0 * heads, n.1, 1), 0);
-                assert_eq!(packed, band.clone().packed(heads));
+                let of_head = |head: usize| mask.band_of(&Shape::single(n.0, n.1, 1), 0, head..head + 1);
+                let Some(heads) = heads else { return of_head(kv % 2) };
+                let array = mask.array.as_ref().map(|pairs| Arc::new(pairs.packed(heads, n.0)));
+                let of_rows = Mask { heads_as_rows: Some(heads), array, ..mask.clone() };
+                let packed = of_rows.band(&Shape::single(n.0 * heads, n.1, 1), 0);
+                let own: Vec<Band> = (0..heads).map(of_head).collect();
                 for (row, j) in (0..packed.n_q).flat_map(|row| (0..n.1).map(move |j| (row, j))) {
-                    assert_eq!(packed.keeps(row, j), band.keeps(row / heads, j));
-                    assert_eq!(packed.distance(row, j), band.distance(row / heads, j));
+                    assert_eq!(packed.keeps(row, j), own[row % heads].keeps(row / heads, j));
+                    assert_eq!(packed.distance(row, j), own[row % heads].distance(row / heads, j));
                 }
                 packed
             },
@@ -458,6 +476,44 @@ mod tests {
                 prop_assert_eq!(keys.hull(), kept.first().map_or(0..0, |first| *first..kept[kept.len() - 1] + 1));
                 prop_assert_eq!(kept, indices(&keys));
             }
+        }
+    }
+
+    /// Of several heads a tile is skipped where none of them sees anything of it, and full where each sees all.
+    #[test]
+    fn a_tile_of_several_heads_is_that_of_all() {
+        let (heads, n_q, n_k) = (3, 11, 13);
+        let sees = |h: usize, i: usize, j: usize| (i / 3 + j / 4 + h) % 4 > 0 && (h != 1 || j != 6);
+        let value = |(_, h, i, j)| if sees(h, i, j) { 0.0 } else { f64::NEG_INFINITY };
+        let bias = ndarray::Array4::from_shape_fn((1, heads, n_q, n_k), value);
+        let pairs = Pairs::of_bias(&bias, n_k).expect("it hides some");
+        assert!(pairs.differ_by_head());
+        let mask = Mask { causal: true, array: Some(Arc::new(pairs)), ..Mask::default() };
+        let shape = Shape { heads, ..Shape::single(n_q, n_k, 1) };
+        for of in [0..1, 1..2, 0..2, 1..3, 0..3] {
+            let band = mask.band_of(&shape, 0, of.clone());
+            let keeps = |h: usize, i: usize, j: usize| j <= i + n_k - n_q && sees(h, i, j);
+            let mut classes = std::collections::HashSet::new();
+            for (r0, c0) in (0..n_q).step_by(2).flat_map(|r0| (0..n_k).step_by(3).map(move |c0| (r0, c0))) {
+                let (rows, cols) = (r0..(r0 + 2).min(n_q), c0..(c0 + 3).min(n_k));
+                let pairs = || of.clone().flat_map(|h| rows.clone().flat_map(move |i| [(h, i)]));
+                let kept = pairs().map(|(h, i)| cols.clone().filter(|&j| keeps(h, i, j)).count()).sum::<usize>();
+                let expected = match kept {
+                    0 => TileClass::Skipped,
+                    n if n == of.len() * rows.len() * cols.len() => TileClass::Full,
+                    _ => TileClass::Partial,
+                };
+                let class = band.class(rows.clone(), cols.clone());
+                assert_eq!(class, expected, "{of:?}, {rows:?} x {cols:?}");
+                classes.insert(class.name());
+                let whole = |runs: Runs, of: &Range<usize>| of.clone().all(|index| runs.contains(index));
+                let is_full = class == TileClass::Full;
+                assert_eq!(whole(band.keys_of_all_rows(rows.clone()), &cols), is_full);
+                assert_eq!(whole(band.rows_of_all_keys(cols.clone()), &rows), is_full);
+                let some = common(band.keys_of_rows(rows.clone()).as_slice(), slice::from_ref(&cols));
+                assert_eq!(some.is_empty(), class == TileClass::Skipped);
+            }
+            assert_eq!(classes.len(), 3, "{of:?}");
         }
     }
 

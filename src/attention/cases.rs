@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use super::mask::Diagonal;
 use super::{Align, Mask, Problem, Shape};
 
 /// A problem with a name.
@@ -86,6 +87,15 @@ fn masks() -> Vec<Case> {
     for causal in [false, true] {
         let mask = Mask { causal, key_lengths: Some(vec![0, 1, 16, 23, 40]), ..Mask::default() };
         cases.push(case(mask_name(&mask), problem(shape), |p| p.mask = mask));
+    }
+    // The diagonal, and that of ALiBi, ends at each length: beside a block, and at primes.
+    let shape = Shape { batch: 9, heads: 2, kv_heads: 1, ..Shape::single(33, 70, 8) };
+    let lengths = || Some(vec![0, 1, 15, 17, 31, 33, 65, 67, 70]);
+    let slopes = || Some(Array2::from_shape_fn((9, 2), |(b, h)| 0.5f64.powi((b + 3 * h) as i32)));
+    for (align, window_left) in Align::ALL.into_iter().flat_map(|align| [None, Some(20)].map(|left| (align, left))) {
+        let diagonal = Diagonal::Lengths;
+        let mask = Mask { causal: true, align, window_left, key_lengths: lengths(), diagonal, ..Mask::default() };
+        cases.push(case(mask_name(&mask), problem(shape), |p| (p.mask, p.alibi_slopes) = (mask, slopes())));
     }
     cases
 }
@@ -175,6 +185,9 @@ fn mask_name(mask: &Mask) -> String {
     }
     if let Some(lengths) = &mask.key_lengths {
         parts.push(format!("key lengths {lengths:?}"));
+    }
+    if mask.diagonal == Diagonal::Lengths {
+        parts.push("a diagonal of each".to_owned());
     }
     if parts.is_empty() {
         parts.push("no mask".to_owned());

@@ -45,7 +45,7 @@ impl Dropout {
     pub fn keeps(&self, batch: usize, head: usize, i: usize, j: usize) -> bool {
         match &self.keep {
             Keep::Given(mask) => mask[[batch, head, i, j]],
-            Keep::Seed(stream) => stream.uniform(batch, head, i, j) > self.rate as f32,
+            Keep::Seed(stream) => uniform(stream.word(batch, head, i, j)) > self.rate as f32,
         }
     }
 
@@ -59,14 +59,32 @@ impl Dropout {
 const STEP: f32 = 1.0 / (1u64 << 32) as f32;
 
 impl Stream {
-    /// In (0, 1].
-    fn uniform(&self, batch: usize, head: usize, i: usize, j: usize) -> f32 {
+    /// Heads, n_q and n_k of what it is for.
+    pub fn sizes(&self) -> [usize; 3] {
+        self.sizes
+    }
+
+    /// The last word that drops a weight at this rate, as all before it do; `None` where no word does.
+    pub fn last_dropped(&self, rate: f64) -> Option<u32> {
+        let (mut least_kept, mut end) = (0u64, 1u64 << 32);
+        while least_kept < end {
+            let middle = least_kept.midpoint(end);
+            if uniform(middle as u32) > rate as f32 { end = middle } else { least_kept = middle + 1 }
+        }
+        least_kept.checked_sub(1).map(|word| word as u32)
+    }
+
+    fn word(&self, batch: usize, head: usize, i: usize, j: usize) -> u32 {
         let [heads, n_q, n_k] = self.sizes.map(|size| size as u64);
         let n = ((batch as u64 * heads + head as u64) * n_q + i as u64) * n_k + j as u64;
         let [low, high] = halves(n / 4);
-        let word = philox([low, high, 0, 0], halves(self.seed))[(n % 4) as usize];
-        word as f32 * STEP + STEP / 2.0
+        philox([low, high, 0, 0], halves(self.seed))[(n % 4) as usize]
     }
+}
+
+/// A word as a number in (0, 1], which grows with it.
+fn uniform(word: u32) -> f32 {
+    word as f32 * STEP + STEP / 2.0
 }
 
 /// Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): four words for a
@@ -108,7 +126,7 @@ mod tests {
         for (batch, head, i, j) in places(&shape) {
             let word = philox([n / 4, 0, 0, 0], [4, 9])[n as usize % 4];
             let exact = (f64::from(word) + 0.5) / 2f64.powi(32);
-            let found = f64::from(stream.uniform(batch, head, i, j));
+            let found = f64::from(uniform(stream.word(batch, head, i, j)));
             assert!((found - exact).abs() <= 2f64.powi(-24) && found > 0.0, "{n}: {found} for {exact}");
             n += 1;
         }
@@ -116,7 +134,21 @@ mod tests {
         // Elements beyond 2^34 count on in the second word.
         let far = Stream { seed: 1, sizes: [1, 1 << 20, 1 << 20] };
         let word = philox([0, 16, 0, 0], [1, 0])[3];
-        assert_eq!(far.uniform(0, 0, 1 << 18, 3), word as f32 / 2f32.powi(32) + 2f32.powi(-33));
+        assert_eq!(far.word(0, 0, 1 << 18, 3), word);
+    }
+
+    /// By the words themselves, at rates that are and are not those of a word.
+    #[test]
+    fn words_up_to_the_last_dropped_drop() {
+        let Keep::Seed(stream) = Keep::by_seed(1, &Shape::single(1, 1, 1)) else { panic!("it is by a seed") };
+        for rate in [1e-9, 0.1, 0.25, 0.5, 0.9, 1.0 - 2f64.powi(-24)] {
+            let last = stream.last_dropped(rate).expect("some word drops");
+            assert!(uniform(last) <= rate as f32 && uniform(last + 1) > rate as f32, "{rate}: {last}");
+            assert!((f64::from(last) / 2f64.powi(32) - rate).abs() < 1e-7, "{rate}: {last}");
+        }
+        assert_eq!(stream.last_dropped(0.0), None);
+        assert_eq!(stream.last_dropped(1e-12), None, "the lowest word is half a step above 0");
+        assert_eq!(stream.last_dropped(1.0 - 1e-12), Some(u32::MAX), "in f32 the rate is 1");
     }
 
     fn places(shape: &Shape) -> impl Iterator<Item = (usize, usize, usize, usize)> {

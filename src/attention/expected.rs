@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::error_rule::{self, Errors, LARGE_SCORE, Reference, max_error};
-use super::format::Format;
+use super::error_rule::{self, Errors, LARGE_SCORE, Reference, max_error, size_of_gradient};
 use super::gradients::{self, Gradients};
 use super::oracle;
 use super::precision::Precision;
@@ -171,65 +170,79 @@ pub fn forward(
 
 /// The exact gradients of query heads that share one key/value head: dQ of each of `heads`, then dK and dV of all.
 ///
-/// `d_o` is the gradient of the output of each, `[n_q, d_v]`; `forward` what the forward pass stored on its way. Errors
-/// with why no rule says how far gradients may be off.
+/// `d_o` is the gradient of the output of each, `[n_q, d_v]`; `stored` what is rounded on the way to them. Errors with why
+/// no rule says how far gradients may be off.
 pub fn backward(
     problem: &Problem,
     (batch, heads): (usize, Range<usize>),
     d_o: &[ArrayView2<'_, f64>],
     precision: Precision,
-    forward: Stored,
+    stored: Stored,
 ) -> Result<(Vec<Expected>, [Expected; 2]), Sentence> {
-    if !problem.not_finite().is_empty() {
-        return Err("no rule for gradients of an input that is not finite".into());
-    }
-    let inputs: Vec<_> = heads.clone().map(|head| problem.head::<f64>(batch, head, Precision::F64)).collect();
-    let largest_score = inputs.iter().map(error_rule::largest_score).fold(0.0, f64::max);
-    refuse_gradients(precision, forward, largest_score)?;
-    let exact: Vec<Gradients> = inputs.iter().zip(d_o).map(|(head, d_o)| gradients::gradients(head, *d_o)).collect();
+    let exact = ExactGradients::of(problem, (batch, heads.clone()), d_o, stored)?;
+    refuse_gradients(precision, exact.largest_score)?;
     let plain: Option<Vec<Gradients>> = (precision != Precision::F64).then(|| {
         let head = |head: usize| problem.head::<f32>(batch, head, precision);
         heads.zip(d_o).map(|(at, d_o)| gradients::plain(&head(at), *d_o, precision)).collect()
     });
-    let expected = |name, exact: &Array2<f64>, plain: Option<&Array2<f64>>, size: Option<f64>| {
-        let baseline = plain.map_or(0.0, |plain| error_rule::finite_error(plain, exact));
-        let largest = error_rule::largest(exact);
-        let bound = error_rule::bound_of_gradient(precision, baseline, size.unwrap_or(largest.max(1.0)), largest_score);
-        Expected { name, exact: exact.clone(), bound, plain: Some(baseline) }
+    let expected = |name, exact_of: &Array2<f64>, plain: Option<&Array2<f64>>, size: f64| {
+        let baseline = plain.map_or(0.0, |plain| error_rule::finite_error(plain, exact_of));
+        let bound = error_rule::bound_of_gradient(precision, baseline, size, exact.largest_score);
+        Expected { name, exact: exact_of.clone(), bound, plain: Some(baseline) }
     };
-    // A floor of values of 1 would be larger than most gradients in e4m3.
-    let walks: Option<Vec<Gradients>> = (precision.coarsest() == Format::E4m3)
-        .then(|| inputs.iter().zip(d_o).map(|(head, d_o)| gradients::squares(head, *d_o)).collect());
-    let size = |exact: &Array2<f64>, squares: &Array2<f64>| {
-        error_rule::largest(exact).max(error_rule::largest(squares).sqrt())
+    let (sizes, [of_k, of_v]) = exact.sizes();
+    let of_query = |(at, size): (usize, f64)| {
+        expected("dQ", &exact.heads[at].d_q, plain.as_ref().map(|plain| &plain[at].d_q), size)
     };
-    let d_q = |at: usize| {
-        let size = walks.as_ref().map(|walks| size(&exact[at].d_q, &walks[at].d_q));
-        expected("dQ", &exact[at].d_q, plain.as_ref().map(|plain| &plain[at].d_q), size)
-    };
-    let (sum, plain_sum, walk) = (summed(&exact), plain.as_deref().map(summed), walks.as_deref().map(summed));
+    let (sum, plain_sum) = (summed(&exact.heads), plain.as_deref().map(summed));
     let of_keys = [
-        ("dK", &sum.d_k, plain_sum.as_ref().map(|plain| &plain.d_k), walk.as_ref().map(|walk| &walk.d_k)),
-        ("dV", &sum.d_v, plain_sum.as_ref().map(|plain| &plain.d_v), walk.as_ref().map(|walk| &walk.d_v)),
+        expected("dK", &sum.d_k, plain_sum.as_ref().map(|plain| &plain.d_k), of_k),
+        expected("dV", &sum.d_v, plain_sum.as_ref().map(|plain| &plain.d_v), of_v),
     ];
-    let of_keys =
-        of_keys.map(|(name, exact, plain, walk)| expected(name, exact, plain, walk.map(|walk| size(exact, walk))));
-    Ok(((0..exact.len()).map(d_q).collect(), of_keys))
+    Ok((sizes.into_iter().enumerate().map(of_query).collect(), of_keys))
 }
 
-/// Why no rule says how far gradients of 16 bits may be off, if none does: after an O that was rounded at every visit, and
-/// of scores that are off by whole units.
-pub fn refuse_gradients(precision: Precision, forward: Stored, largest_score: f64) -> Result<(), Sentence> {
-    let format = precision.name();
-    match precision.coarsest().is_narrow() {
-        true if forward.output_every.is_some() => {
-            Err(Sentence::new("no rule for gradients after an O that is rounded to {0} at every visit").with(format))
+/// The exact gradients of each query head of a group, and what roundings make of them.
+pub struct ExactGradients {
+    heads: Vec<Gradients>,
+    squares: Vec<Gradients>,
+    largest_score: f64,
+}
+
+impl ExactGradients {
+    /// Errors where the input is not finite.
+    pub fn of(
+        problem: &Problem,
+        (batch, heads): (usize, Range<usize>),
+        d_o: &[ArrayView2<'_, f64>],
+        stored: Stored,
+    ) -> Result<Self, Sentence> {
+        if !problem.not_finite().is_empty() {
+            return Err("no rule for gradients of an input that is not finite".into());
         }
-        true if largest_score > LARGE_SCORE => {
-            Err(Sentence::new("no rule for gradients of scores above {0} in {1}").with(LARGE_SCORE).with(format))
-        }
-        _ => Ok(()),
+        let inputs: Vec<_> = heads.map(|head| problem.head::<f64>(batch, head, Precision::F64)).collect();
+        let largest_score = inputs.iter().map(error_rule::largest_score).fold(0.0, f64::max);
+        let each = inputs.iter().zip(d_o).map(|(head, d_o)| gradients::with_squares(head, *d_o, stored));
+        let (heads, squares) = each.unzip();
+        Ok(Self { heads, squares, largest_score })
     }
+
+    /// What floors are relative to: of dQ of each head, and of dK and dV of all.
+    pub fn sizes(&self) -> (Vec<f64>, [f64; 2]) {
+        let of_query = |(exact, squares): (&Gradients, &Gradients)| size_of_gradient(&exact.d_q, &squares.d_q);
+        let (sum, squares) = (summed(&self.heads), summed(&self.squares));
+        let of_keys = [size_of_gradient(&sum.d_k, &squares.d_k), size_of_gradient(&sum.d_v, &squares.d_v)];
+        (self.heads.iter().zip(&self.squares).map(of_query).collect(), of_keys)
+    }
+}
+
+/// Why no rule says how far gradients of 16 bits may be off, if none does: of scores that are off by whole units.
+pub fn refuse_gradients(precision: Precision, largest_score: f64) -> Result<(), Sentence> {
+    if precision.coarsest().is_narrow() && largest_score > LARGE_SCORE {
+        let what = "no rule for gradients of scores above {0} in {1}";
+        return Err(Sentence::new(what).with(LARGE_SCORE).with(precision.name()));
+    }
+    Ok(())
 }
 
 /// The gradients of the first head, with dK and dV those of all.

@@ -1,12 +1,13 @@
-//! The reference of a backward pass: gradients of one query at a time in f64, by the definition; and plain gradients in
-//! the format of a run, the yardstick for their error.
+//! The reference of a backward pass: gradients of one query at a time in f64, by the definition; what roundings make of
+//! them; and plain gradients in the format of a run, the yardstick for their error.
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 
 use super::naive;
 use super::oracle;
 use super::precision::{Precision, Real};
 use super::problem::Head;
+use super::stored::Stored;
 
 /// Gradients of one query head: of Q `[n_q, d]`, and what it adds to those of K `[n_k, d]` and V `[n_k, d_v]`, which query
 /// heads that share them sum up.
@@ -23,48 +24,101 @@ pub struct Gradients {
 /// the factors of dropout on P in `dV` and on `dP`, and the slope of a softcap on `dS`. ALiBi and bias are added to
 /// scores, so they change P alone.
 pub fn gradients(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
-    let (n_q, n_k, d, d_v) = (head.n_q(), head.n_k(), head.q.ncols(), head.v.ncols());
-    let mut all =
-        Gradients { d_q: Array2::zeros((n_q, d)), d_k: Array2::zeros((n_k, d)), d_v: Array2::zeros((n_k, d_v)) };
-    for i in 0..n_q {
-        let row = oracle::row(head, i);
-        let d_row = d_o.row(i);
-        let delta: f64 = d_row.iter().zip(&row.o).map(|(d_o, o)| d_o * o).sum();
-        for j in (0..n_k).filter(|&j| head.sees(i, j)) {
-            let (p, keep) = (row.p[j], head.dropout_factor(i, j));
-            let d_p = keep * d_row.dot(&head.v.row(j));
-            let d_s = p * (d_p - delta) * slope_of_softcap(head, i, j) * head.scale;
-            all.d_v.row_mut(j).scaled_add(p * keep, &d_row);
-            all.d_q.row_mut(i).scaled_add(d_s, &head.k.row(j));
-            all.d_k.row_mut(j).scaled_add(d_s, &head.q.row(i));
-        }
-    }
+    let mut all = Gradients::zeros(head);
+    (0..head.n_q()).for_each(|i| Query::new(head, d_o.row(i), i).add_to(&mut all));
     all
 }
 
-/// The sums of squares that roundings of dS and P, independent of each other, make of gradients: what is rounded is of the
-/// size of `P (|dP| + |D|)` before D is taken off.
-pub fn squares(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
-    let (n_q, n_k, d, d_v) = (head.n_q(), head.n_k(), head.q.ncols(), head.v.ncols());
-    let mut all =
-        Gradients { d_q: Array2::zeros((n_q, d)), d_k: Array2::zeros((n_k, d)), d_v: Array2::zeros((n_k, d_v)) };
-    let add = |mut to: ndarray::ArrayViewMut1<'_, f64>, weight: f64, of: ndarray::ArrayView1<'_, f64>| {
-        to.iter_mut().zip(of).for_each(|(sum, x)| *sum += (weight * x).powi(2));
-    };
-    for i in 0..n_q {
+/// The gradients, and beside them the sums of squares of what independent roundings change in them, in units of a
+/// rounding: its root is how far a random walk of them goes (Higham and Mary, 2019).
+///
+/// Rounded are P and dS before their products, O where it is stored (after each of its visits, where `stored` says so), P
+/// before P V, and dQ where it is stored at each visit. What is wrong with O is wrong with D by `sum_c dO_c err_c`, which is
+/// one number for all keys of a query: where they have a direction in common, its error adds up and walks nowhere.
+pub fn with_squares(head: &Head<f64>, d_o: ArrayView2<'_, f64>, stored: Stored) -> (Gradients, Gradients) {
+    let (mut all, mut squares) = (Gradients::zeros(head), Gradients::zeros(head));
+    for i in 0..head.n_q() {
+        let query = Query::new(head, d_o.row(i), i);
+        query.add_to(&mut all);
+        query.add_squares_to(&mut squares, stored);
+    }
+    (all, squares)
+}
+
+/// What one query makes of the keys that it sees.
+struct Query<'a> {
+    head: &'a Head<f64>,
+    i: usize,
+    /// `[d_v]`
+    d_o: ArrayView1<'a, f64>,
+    o: Vec<f64>,
+    pairs: Vec<Pair>,
+}
+
+struct Pair {
+    j: usize,
+    /// Of P after dropout, which V and dO are multiplied by.
+    weight: f64,
+    /// dS and what it has of D, each times the scale.
+    d_s: f64,
+    of_delta: f64,
+}
+
+impl<'a> Query<'a> {
+    fn new(head: &'a Head<f64>, d_o: ArrayView1<'a, f64>, i: usize) -> Self {
         let row = oracle::row(head, i);
-        let d_row = d_o.row(i);
-        let delta: f64 = d_row.iter().zip(&row.o).map(|(d_o, o)| d_o * o).sum();
-        for j in (0..n_k).filter(|&j| head.sees(i, j)) {
-            let (p, keep) = (row.p[j], head.dropout_factor(i, j));
-            let d_p = keep * d_row.dot(&head.v.row(j));
-            let d_s = p * (d_p.abs() + delta.abs()) * slope_of_softcap(head, i, j) * head.scale;
-            add(all.d_v.row_mut(j), p * keep, d_row);
-            add(all.d_q.row_mut(i), d_s, head.k.row(j));
-            add(all.d_k.row_mut(j), d_s, head.q.row(i));
+        let delta: f64 = d_o.iter().zip(&row.o).map(|(d_o, o)| d_o * o).sum();
+        let pair = |j: usize| {
+            let keep = head.dropout_factor(i, j);
+            let d_p = keep * d_o.dot(&head.v.row(j));
+            let of_delta = row.p[j] * slope_of_softcap(head, i, j) * head.scale;
+            Pair { j, weight: row.p[j] * keep, d_s: of_delta * (d_p - delta), of_delta }
+        };
+        let pairs = (0..head.n_k()).filter(|&j| head.sees(i, j)).map(pair).collect();
+        Self { head, i, d_o, o: row.o, pairs }
+    }
+
+    fn add_to(&self, all: &mut Gradients) {
+        for pair in &self.pairs {
+            all.d_v.row_mut(pair.j).scaled_add(pair.weight, &self.d_o);
+            all.d_q.row_mut(self.i).scaled_add(pair.d_s, &self.head.k.row(pair.j));
+            all.d_k.row_mut(pair.j).scaled_add(pair.d_s, &self.head.q.row(self.i));
         }
     }
-    all
+
+    fn add_squares_to(&self, all: &mut Gradients, stored: Stored) {
+        let Head { q, k, v, .. } = self.head;
+        let o = self.squares(v, |pair| pair.weight, stored.output_every);
+        let delta: f64 = self.d_o.iter().zip(&self.o).zip(&o).map(|((d_o, o), more)| d_o * d_o * (o * o + more)).sum();
+        let d_q = self.squares(k, |pair| pair.d_s, stored.d_q_every);
+        let mut of_delta = vec![0.0; k.ncols()];
+        for pair in &self.pairs {
+            of_delta.iter_mut().zip(k.row(pair.j)).for_each(|(sum, k)| *sum += pair.of_delta * k);
+            let of_d_s = pair.d_s.powi(2) + pair.of_delta.powi(2) * delta;
+            let d_v = all.d_v.row_mut(pair.j).into_iter().zip(self.d_o);
+            d_v.for_each(|(sum, d_o)| *sum += (pair.weight * d_o).powi(2));
+            let d_k = all.d_k.row_mut(pair.j).into_iter().zip(q.row(self.i));
+            d_k.for_each(|(sum, q)| *sum += of_d_s * q * q);
+        }
+        let of_query = all.d_q.row_mut(self.i).into_iter().zip(d_q).zip(of_delta);
+        of_query.for_each(|((sum, walked), together)| *sum += walked + delta * together * together);
+    }
+
+    /// Of `sum_j weight_j values_j` the squares of its terms, and of what it has come to after each block of `every` keys but
+    /// the last, by component.
+    fn squares(&self, values: &Array2<f64>, weight: impl Fn(&Pair) -> f64, every: Option<usize>) -> Vec<f64> {
+        let (mut squares, mut sum) = (vec![0.0; values.ncols()], vec![0.0; values.ncols()]);
+        for (n, pair) in self.pairs.iter().enumerate() {
+            let is_stored =
+                every.is_some_and(|keys| self.pairs.get(n + 1).is_some_and(|next| next.j / keys != pair.j / keys));
+            for ((squares, sum), value) in squares.iter_mut().zip(&mut sum).zip(values.row(pair.j)) {
+                let term = weight(pair) * value;
+                *sum += term;
+                *squares += term * term + if is_stored { *sum * *sum } else { 0.0 };
+            }
+        }
+        squares
+    }
 }
 
 /// The gradient of the logit of a head's sink, which every row has: `-sum_i exp(sink - L_i) D_i`. 0 without a sink.
@@ -140,6 +194,11 @@ pub fn plain(head: &Head<f32>, d_o: ArrayView2<'_, f64>, precision: Precision) -
 }
 
 impl Gradients {
+    fn zeros(head: &Head<f64>) -> Self {
+        let (n_q, n_k, d, d_v) = (head.n_q(), head.n_k(), head.q.ncols(), head.v.ncols());
+        Self { d_q: Array2::zeros((n_q, d)), d_k: Array2::zeros((n_k, d)), d_v: Array2::zeros((n_k, d_v)) }
+    }
+
     /// Adds what another head makes of the same keys and values.
     pub fn add_keys_of(&mut self, other: &Gradients) {
         self.d_k += &other.d_k;

@@ -2,6 +2,7 @@
 //! documents, keys that every query sees. What follows for pairs and tiles is [`Band`].
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -89,19 +90,7 @@ impl fmt::Display for Window {
     }
 }
 
-impl TryFrom<String> for Window {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<Window> for String {
-    fn from(window: Window) -> Self {
-        window.to_string()
-    }
-}
+crate::sentence::stands_as_text!(Window);
 
 /// Where the diagonal of a causal or window mask ends, where a sequence has fewer keys than the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -158,7 +147,7 @@ pub struct Mask {
     pub varlen: Option<Arc<[Sequence]>>,
     /// Query heads of a group that are the rows of each query, one after the other (packed GQA): all see what it sees.
     pub heads_as_rows: Option<usize>,
-    /// What an array of the input hides: it is in the bias as -inf, and costs the traffic of a bias.
+    /// What an array of the input hides, of the rows where heads are rows: it is in the bias as -inf, and moves as data does.
     pub array: Option<Arc<Pairs>>,
 }
 
@@ -172,11 +161,23 @@ impl Mask {
         self.causal || !self.window().is_open()
     }
 
-    /// The mask of one batch entry.
+    /// The mask of some heads of a batch entry: an array may hide other pairs from one than from another.
+    pub fn band_of(&self, shape: &Shape, batch: usize, heads: Range<usize>) -> Band {
+        let array = self.array.as_ref().map(|pairs| pairs.of(batch, heads));
+        Band { array, ..self.band_by_index(shape, batch) }
+    }
+
+    /// The mask of all heads of a batch entry.
     pub fn band(&self, shape: &Shape, batch: usize) -> Band {
+        Band { array: self.array.as_ref().map(|pairs| pairs.of_all(batch)), ..self.band_by_index(shape, batch) }
+    }
+
+    /// The mask of one batch entry, whatever an array hides.
+    fn band_by_index(&self, shape: &Shape, batch: usize) -> Band {
         if let Some(heads) = self.heads_as_rows {
-            let of_queries = Self { heads_as_rows: None, ..self.clone() };
-            return of_queries.band(&Shape { n_q: shape.n_q / heads.max(1), ..*shape }, batch).packed(heads.max(1));
+            let of_queries = Self { heads_as_rows: None, array: None, ..self.clone() };
+            let shape = Shape { n_q: shape.n_q / heads.max(1), ..*shape };
+            return of_queries.band_by_index(&shape, batch).packed(heads.max(1));
         }
         let bound =
             |side: Option<usize>| side.and_then(|n| i64::try_from(n).ok()).map_or(UNBOUNDED, |n| n.min(UNBOUNDED));
@@ -212,7 +213,7 @@ impl Mask {
             prefix: self.prefix_keys.min(n_k),
             sinks: self.sink_keys.min(n_k),
             documents: self.documents.as_ref().map(|lengths| ends(lengths)),
-            array: self.array.as_ref().map(|pairs| (Arc::clone(pairs), batch)),
+            array: None,
             ahead,
             sequences,
             packed: None,
@@ -268,13 +269,27 @@ impl Mask {
         self
     }
 
+    /// It with no key from `end` on, and every diagonal where it was.
+    pub fn until_key(&self, shape: &Shape, end: usize) -> Self {
+        let lengths = self.key_lengths.clone().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
+        let own_q =
+            |batch: usize| self.sequences.as_ref().and_then(|all| all.get(batch)).map_or(shape.n_q, |own| own[0]);
+        // Where lengths move the diagonal, each sequence has one that they do not.
+        let sequences = match self.diagonal {
+            Diagonal::Lengths => Some(lengths.iter().enumerate().map(|(batch, &keys)| [own_q(batch), keys]).collect()),
+            Diagonal::Whole => self.sequences.clone(),
+        };
+        let key_lengths = Some(lengths.into_iter().map(|length| length.min(end)).collect());
+        Self { key_lengths, diagonal: Diagonal::Whole, sequences, ..self.clone() }
+    }
+
     /// Where it is causal, its first `tokens` see what they would see without those after them.
     pub fn is_cut_at(&self, tokens: usize) -> bool {
         let moves = self.diagonal == Diagonal::Lengths && self.key_lengths.is_some();
         self.prefix_keys <= tokens && !moves && self.sequences.is_none() && self.varlen.is_none()
     }
 
-    /// What of it no kernel knows that has a band and key lengths alone, by its name.
+    /// What of it no kernel knows that has a band, key lengths and diagonals of sequences alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
         let holds = [
             ("sequences in one schedule", self.varlen.is_some()),
@@ -283,15 +298,10 @@ impl Mask {
             ("prefix keys", self.prefix_keys > 0),
             ("sink keys", self.sink_keys > 0),
             ("left padding", self.left_padding.iter().flatten().any(|&keys| keys > 0)),
-            (OWN_DIAGONALS, self.diagonal == Diagonal::Lengths && self.key_lengths.is_some()),
-            (OWN_DIAGONALS, self.sequences.is_some() && self.has_diagonal() && self.align == Align::BottomRight),
         ];
         holds.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
     }
 }
-
-/// What a kernel with one diagonal for all batch entries lacks.
-pub const OWN_DIAGONALS: &str = "a diagonal of each sequence";
 
 /// Where each of these lengths ends, one after the other.
 fn ends(lengths: &[usize]) -> Arc<[usize]> {

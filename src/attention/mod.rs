@@ -39,7 +39,7 @@ pub use format::Format;
 pub use input::Input;
 pub use mask::{Align, Diagonal, Mask, Window};
 pub use pages::Pages;
-pub use pairs::Pairs;
+pub use pairs::{BiasOf, Pairs, PairsOfHeads};
 pub use precision::{Precision, Real};
 pub use problem::{Head, Problem, ProblemError};
 pub use runs::Runs;

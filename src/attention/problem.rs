@@ -7,9 +7,10 @@ use ndarray::{Array1, Array2, Array4, Axis, s};
 use super::band::Band;
 use super::dropout::Dropout;
 use super::format::Format;
-use super::mask::{Mask, OWN_DIAGONALS};
+use super::mask::Mask;
 use super::not_finite::OddValues;
 use super::pages::Pages;
+use super::pairs::BiasOf;
 use super::precision::{Precision, Real, store_scaled, store_scores_as};
 use super::shape::Shape;
 use crate::sentence::{Sentence, says_a_sentence};
@@ -35,6 +36,8 @@ pub struct Problem {
     pub alibi_slopes: Option<Array2<f64>>,
     /// Added to the scores; each axis is of full size or 1 (`[batch, heads, n_q, n_k]`). May hold `-inf`.
     pub bias: Option<Array4<f64>>,
+    /// The arrays that the bias was made of: what it costs to read, and no number.
+    pub bias_of: BiasOf,
     /// `[heads]`, logits of learned sinks: each takes part in the softmax of every row of its head as one more score, whose
     /// weight gives nothing to O (gpt-oss, 2025). Finite in f32.
     pub sinks: Option<Array1<f64>>,
@@ -125,6 +128,7 @@ impl Problem {
             softcap: None,
             alibi_slopes: None,
             bias: None,
+            bias_of: BiasOf::default(),
             sinks: None,
             dropout: None,
             pages: None,
@@ -140,9 +144,9 @@ impl Problem {
         let no_rows = |heads: usize, width: usize| Array4::zeros((batch, heads, 0, width));
         let (q, k, v) = (no_rows(heads, d), no_rows(kv_heads, d), no_rows(kv_heads, d_v));
         let scale = 1.0 / (d as f64).sqrt();
-        let mask = Mask::default();
+        let (mask, bias_of) = (Mask::default(), BiasOf::default());
         let (softcap, alibi_slopes, bias, sinks, dropout, pages) = (None, None, None, None, None, None);
-        Ok(Self { shape, q, k, v, scale, mask, softcap, alibi_slopes, bias, sinks, dropout, pages })
+        Ok(Self { shape, q, k, v, scale, mask, softcap, alibi_slopes, bias, bias_of, sinks, dropout, pages })
     }
 
     /// It has Q, K and V, and is no shape alone.
@@ -198,12 +202,11 @@ impl Problem {
         Some(self.of_rows(head, |head| T::narrow(sinks[head])))
     }
 
-    /// What of its mask or its ALiBi no kernel knows that has a band and key lengths alone, by its name.
+    /// What of its mask or its ALiBi no kernel knows that has a band, key lengths and diagonals of sequences alone, by its name.
     pub fn beyond_band(&self) -> Option<&'static str> {
-        let has_own = self.mask.sequences.is_some() && self.alibi_slopes.is_some();
         let is_packed = self.heads_as_rows() > 1 && (self.alibi_slopes.is_some() || self.dropout.is_some());
         let of_heads = is_packed.then_some("ALiBi or dropout of query heads as rows of a block");
-        self.mask.beyond_band().or(has_own.then_some(OWN_DIAGONALS)).or(of_heads)
+        self.mask.beyond_band().or(of_heads)
     }
 
     /// A bias of -inf hides key `j` from query `i` of (batch, head), as a mask does.
@@ -266,7 +269,7 @@ impl Problem {
             v,
             saturated,
             dropout: self.dropout.clone(),
-            band: self.mask.band(&self.shape, batch),
+            band: self.mask.band_of(&self.shape, batch, head..head + 1),
         }
     }
 
@@ -296,6 +299,7 @@ impl Problem {
             let (rows, cols) = (bias.len_of(Axis(2)).min(prefix), bias.len_of(Axis(3)).min(prefix));
             bias.slice(s![.., .., ..rows, ..cols]).to_owned()
         });
+        short.bias_of = self.bias_of;
         short.sinks = self.sinks.clone();
         short.dropout = self.dropout.clone();
         short.pages = self.pages.clone();

@@ -13,6 +13,8 @@ pub struct Stored {
     pub scores: bool,
     /// O after each block of this many keys.
     pub output_every: Option<usize>,
+    /// dQ after each block of this many keys.
+    pub d_q_every: Option<usize>,
 }
 
 impl Stored {

@@ -12,7 +12,7 @@ use crate::attention::cases::{Case, cases};
 use crate::attention::expected::FORWARD;
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Precision, Problem, Real, Shape, Stored};
-use crate::gpu::{self, Backend, GpuError, Probe, Refusal};
+use crate::gpu::{self, Backend, GpuError, Probe};
 use crate::machine::{Fault, Group};
 use crate::schedule::{Algorithm, Part, Plan, RunSpec, Setting, Tiling, algorithm};
 use crate::sentence::Sentence;
@@ -79,9 +79,6 @@ impl Subject {
 
     /// What the gradients of a kernel should be; or why nothing tells.
     fn gradients(&self, precision: Precision) -> Result<Exact, Sentence> {
-        if self.problem().dropout.is_some() {
-            return Err(Refusal::Dropout.sentence());
-        }
         let d_o = self.d_o().ok_or("the file has no dO, dQ, dK and dV")?.into_owned();
         Exact::of(self, self.problem(), d_o, precision)
     }
@@ -253,7 +250,6 @@ fn on_cpu(cases: &[Subject], algorithms: &[Algorithm]) -> Result<Vec<Row>, Failu
                 Err(fault @ (Fault::NotGiven { .. } | Fault::NoForward { .. })) => {
                     return Err(text::of_fault(&candidate.algorithm, candidate.algorithm.name(), &fault));
                 }
-                Err(fault @ Fault::DroppedWeights { .. }) => candidate.skipped(case, fault.to_string()),
                 Err(fault) => candidate.failed(case, fault.to_string()),
             });
         }
@@ -360,8 +356,9 @@ impl Candidate {
         let setting = |batch| Setting { splits, heads, ..Setting::new(self.plan(case, batch)) };
         let settings: Vec<Setting> = (0..problem.shape.batch).map(setting).collect();
         let (mut compared, mut first, mut unjudged) = (Vec::new(), None, None);
+        let algorithm = self.algorithm.for_heads(heads);
         each_group::<T>(
-            &self.algorithm,
+            algorithm,
             &settings,
             problem,
             d_o.as_deref(),
@@ -380,10 +377,10 @@ impl Candidate {
         let row = self.closest(case, compared);
         Ok(match first {
             Some((batch, head, first)) if row.status == Status::Failed => {
-                let (number, cause) = (first.number.sentence(), first.cause(&self.algorithm));
+                let (number, cause) = (first.number.sentence(), first.cause(algorithm));
                 let reason = row.reason.as_deref().unwrap_or_default();
                 let reason = Some(format!("{reason}; the first wrong number, of batch {batch}: {number}; {cause}"));
-                let first = FirstNumber::of(&first, (batch, head), problem, &self.algorithm);
+                let first = FirstNumber::of(&first, (batch, head), problem, algorithm);
                 Row { reason, first_wrong: Some(first), ..row }
             }
             _ => row,

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Array4, ArrayD, Axis};
+use ndarray::{Array2, Array4, ArrayD, ArrayView2, Axis};
 use serde::Deserialize;
 
 use crate::attention::dropout::Keep;
 use crate::attention::error_rule::{self, Errors, LARGE_SCORE};
-use crate::attention::expected::{self, Expected, FORWARD, GRADIENTS};
+use crate::attention::expected::{self, ExactGradients, Expected, FORWARD, GRADIENTS};
 use crate::attention::input;
 use crate::attention::{Align, Dropout, Format, Precision, Problem, Stored};
 use crate::files::shown;
@@ -135,13 +135,6 @@ impl Golden {
         let l = if is_rounded { bounds.l } else { bound_of_l(precision, baseline.lse, largest.l).min(bounds.l) };
         Some(Errors { l, ..bounds })
     }
-
-    /// The manifest's `atol` of a gradient.
-    fn floor_of_gradient(&self, precision: Precision) -> f64 {
-        let scores = self.entry.max_abs_score;
-        let is_large = scores > LARGE_SCORE && precision != Precision::F64;
-        if is_large { f64::from(f32::EPSILON) * scores } else { error_rule::floor(precision) }
-    }
 }
 
 fn bound_of_l(precision: Precision, baseline: f64, largest: f64) -> f64 {
@@ -175,25 +168,29 @@ impl Rule for Golden {
         if precision.coarsest() == Format::E4m3 {
             return Err(Sentence::new("no rule for gradients in {0}").with(precision.name()));
         }
-        expected::refuse_gradients(precision, stored, self.entry.max_abs_score)?;
+        let largest_score = self.entry.max_abs_score;
+        expected::refuse_gradients(precision, largest_score)?;
         let baseline = self.entry.naive_baseline_max_abs_err.get(precision.name().as_ref());
         let baseline = |at: usize| match precision {
             Precision::F64 => Ok(0.0),
             _ => baseline.and_then(|of| [of.d_q, of.d_k, of.d_v][at]).ok_or_else(|| cannot_hold(precision)),
         };
-        let expected = |at: usize, head: usize| {
-            let largest = error_rule::largest(&gradients[at]);
-            let bound = 3.0 * baseline(at)? + self.floor_of_gradient(precision) * largest.max(1.0);
+        let d_o = group.gradients_of_output();
+        let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
+        let at = (group.batch, group.heads.clone());
+        let (sizes, [size_of_k, size_of_v]) = ExactGradients::of(&self.problem, at, &d_o, stored)?.sizes();
+        let expected = |at: usize, head: usize, size: f64| {
             Ok(Expected {
                 name: GRADIENTS[at],
                 exact: matrix(&gradients[at], group.batch, head),
-                bound,
+                bound: error_rule::bound_of_gradient(precision, baseline(at)?, size, largest_score),
                 plain: baseline(at).ok(),
             })
         };
         let kv_head = self.problem.shape.kv_head(group.heads.start);
-        let of_queries = group.heads.clone().map(|head| expected(0, head)).collect::<Result<_, Sentence>>()?;
-        Ok((of_queries, [expected(1, kv_head)?, expected(2, kv_head)?]))
+        let of_queries = group.heads.clone().zip(sizes).map(|(head, size)| expected(0, head, size));
+        let of_queries = of_queries.collect::<Result<_, Sentence>>()?;
+        Ok((of_queries, [expected(1, kv_head, size_of_k)?, expected(2, kv_head, size_of_v)?]))
     }
 }
 

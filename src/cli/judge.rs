@@ -120,7 +120,8 @@ pub fn judge<T: Real>(
         }
     }
     if has(&GRADIENTS) {
-        let (of_queries, of_keys) = rule.backward(group, plan.precision, algorithm::stored_before(algorithm, plan))?;
+        let (of_queries, of_keys) =
+            rule.backward(group, plan.precision, algorithm::stored_for_gradients(algorithm, plan))?;
         // What is of keys is the sum of the group.
         expected.extend(of_queries.into_iter().enumerate().chain(of_keys.into_iter().map(|of| (0, of))));
     }

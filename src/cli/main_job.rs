@@ -177,8 +177,8 @@ fn describe(input: &Input) -> String {
 /// Every algorithm through the stepper, against the oracle.
 fn step(input: &Input) -> Result<(), Failure> {
     for algorithm in *algorithm::ALL {
-        let plan = |batch| Plan::of_problem(&input.problem, batch, TILING, Precision::F32);
-        let steps = Schedule::new(algorithm, plan(0)).len() * input.problem.shape.heads as u64;
+        let plan = |(batch, _)| Plan::of_problem(&input.problem, batch, TILING, Precision::F32);
+        let steps = Schedule::new(algorithm, plan((0, 0))).len() * input.problem.shape.heads as u64;
         let outputs = run::on_cpu(&input.problem, algorithm, plan)?;
         let (errors, within) = against_oracle(input, &outputs);
         let steps = grouped(steps);

@@ -78,9 +78,9 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
 /// The results of an algorithm that the program has, as an .npz, the input that they are of, and how far they are off.
 fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, Vec<u8>, RunErrors), Failure> {
     let input = options::open(spec)?;
-    let (plan, precision) = (|batch| spec.setting(algorithm, &input, batch).plan, spec.precision());
+    let (plan, precision) = (|at| spec.setting_of(algorithm, &input, at).plan, spec.precision());
     if backend == "cpu" {
-        warn_if_too_large_for_chip(algorithm, &plan(0), &spec.hardware());
+        warn_if_too_large_for_chip(algorithm, &plan((0, 0)), &spec.hardware());
     }
     let outputs = match backend {
         "cpu" => on_cpu(&input.problem, algorithm, plan)?,
@@ -91,7 +91,7 @@ fn run(spec: &RunSpec, algorithm: &Algorithm, backend: &str) -> Result<(Input, V
     };
     warn_of_odd_rows(&input, &outputs, algorithm, precision);
     let bytes = npz(&input, &outputs, precision);
-    let stored = algorithm::stored(algorithm, &plan(0));
+    let stored = algorithm::stored(algorithm, &plan((0, 0)));
     let errors = RunErrors::of_outputs(&input.problem, &outputs, stored, precision);
     Ok((input, bytes, errors))
 }
@@ -162,16 +162,24 @@ pub fn warn_of_saturated(saturated: &BTreeMap<String, u64>) {
     }
 }
 
-/// The stepper on every (batch, head), in that order.
-pub fn on_cpu(problem: &Problem, algorithm: &Algorithm, plan: impl Fn(usize) -> Plan) -> Result<Vec<Output>, Failure> {
+/// The stepper on every (batch, head), in that order, each by its plan.
+pub fn on_cpu(
+    problem: &Problem,
+    algorithm: &Algorithm,
+    plan: impl Fn((usize, usize)) -> Plan,
+) -> Result<Vec<Output>, Failure> {
     let (mut outputs, mut saturated) = (Vec::new(), BTreeMap::new());
     let shape = problem.shape;
     for batch in 0..shape.batch {
-        let plan = plan(batch);
-        refuse_too_large(algorithm, &plan)?;
-        let schedule = Schedule::new(algorithm, plan);
+        let first = plan((batch, 0));
+        refuse_too_large(algorithm, &first)?;
+        let mut schedule = Schedule::new(algorithm, first);
         let mut progress = Progress::new("stepping", schedule.len() * (shape.batch * shape.heads) as u64);
         for head in 0..shape.heads {
+            let own = plan((batch, head));
+            if own != *schedule.plan() {
+                schedule = Schedule::new(algorithm, own);
+            }
             let before = schedule.len() * (batch * shape.heads + head) as u64;
             let go_on = |done: u64| {
                 progress.at(before + done);

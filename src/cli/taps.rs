@@ -37,7 +37,8 @@ pub fn compare(
     let heads = problem.shape.heads;
     let mut worst = Closest { tensor: Part::Max.symbol(), error: 0.0, bound: 1.0 };
     for (at, recorded) in taps.heads.iter().enumerate() {
-        let plan = Plan::of_problem(&rounded, at / heads, Tiling { br: taps.br, bc: taps.bc }, Precision::F32);
+        let (of, tiling) = ((at / heads, at % heads..at % heads + 1), Tiling { br: taps.br, bc: taps.bc });
+        let plan = Plan::of_heads(&rounded, of, tiling, Precision::F32);
         let bounds = bounds(&rounded, (at / heads, at % heads), precision, &plan);
         let schedule = Schedule::new(algorithm, plan);
         let run = Run::new(schedule, &rounded, at / heads, at % heads, |_| true)
@@ -63,11 +64,8 @@ fn rounded(problem: &Problem, precision: Precision) -> Problem {
 
 /// What the error rule allows m and l of one head when the keys end after each key block.
 fn bounds(problem: &Problem, (batch, head): (usize, usize), precision: Precision, plan: &Plan) -> Vec<Errors> {
-    let shape = problem.shape;
     let up_to = |keys: usize| {
-        let mut prefix = problem.clone();
-        let lengths = prefix.mask.key_lengths.take().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
-        prefix.mask.key_lengths = Some(lengths.into_iter().map(|length| length.min(keys)).collect());
+        let prefix = Problem { mask: problem.mask.until_key(&problem.shape, keys), ..problem.clone() };
         error_rule::reference(&prefix, batch, head, precision).bound
     };
     (0..plan.t_c()).map(|j| up_to(plan.cols(j).end)).collect()

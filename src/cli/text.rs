@@ -38,7 +38,7 @@ impl<'n> Text<'n> {
 
 impl Text<'_> {
     fn warn_if_too_large_for_chip(&self, setting: &Setting, spec: &RunSpec) {
-        let (needed, hardware) = (peak(self.algorithm.text(), setting), spec.hardware());
+        let (needed, hardware) = (peak(self.algorithm.for_heads(setting.heads).text(), setting), spec.hardware());
         if self.algorithm.is_budgeted() && !needed.fits(&hardware) {
             let Plan { br, bc, .. } = setting.plan;
             let [shared, registers] = [needed.shared, needed.registers].map(number::bytes);
@@ -73,7 +73,8 @@ pub fn run(text: &Text<'_>, spec: &RunSpec) -> Result<(Input, Vec<u8>, RunErrors
     let shape = input.problem.shape;
     text.warn_if_too_large_for_chip(&spec.setting(&text.algorithm, &input, 0), spec);
     let of_group = |setting| Setting { heads: shape.group(), ..setting };
-    let settings = (0..shape.batch).map(|batch| of_group(spec.setting(&text.algorithm, &input, batch)));
+    let of_batch = |batch| spec.setting_of_heads(&text.algorithm, &input, (batch, 0..shape.heads));
+    let settings = (0..shape.batch).map(|batch| of_group(of_batch(batch)));
     let settings: Vec<Setting> = settings.collect();
     let (bytes, errors) = match spec.precision() {
         precision @ Precision::F64 => outputs::<f64>(text, &input, &settings, precision)?,
@@ -105,7 +106,7 @@ pub fn run_on_gpu(
     let never = AtomicBool::new(false);
     let got = device.gradients(&input.problem, &d_o, algorithm.name(), spec.precision(), &never);
     let got = got.map_err(|error| of_gpu(backend, &error))?;
-    let stored = algorithm::stored_before(algorithm, &spec.setting(algorithm, &input, 0).plan);
+    let stored = algorithm::stored_for_gradients(algorithm, &spec.setting(algorithm, &input, 0).plan);
     let gradients = [&got.dq, &got.dk, &got.dv];
     let errors = RunErrors::of_gradients(&input.problem, &d_o, gradients, stored, spec.precision());
     let of = |values: Array4<f64>| (values.shape()[2..].to_vec(), values.into_iter().collect());
@@ -125,6 +126,7 @@ fn outputs<T: Real>(
     settings: &[Setting],
     precision: Precision,
 ) -> Result<(Vec<u8>, RunErrors), Failure> {
+    let text = &Text::of(text.name, text.algorithm.for_heads(input.problem.shape.group()).clone());
     let steps: u64 = settings.iter().map(|setting| closed_form(text.algorithm.text(), setting).total().steps).sum();
     let (mut progress, mut done) = (Progress::new("stepping", steps * input.problem.shape.kv_heads as u64), 0);
     let (mut results, mut told, mut saturated) = (Results::new(), Told::default(), BTreeMap::new());
@@ -176,11 +178,10 @@ impl Told {
     }
 }
 
-/// Appends the results of one group of heads. What each query head makes of keys is summed over the group.
+/// Appends the results of one group of heads.
 fn collect<T: Real>(algorithm: &Algorithm, setting: &Setting, machine: &Machine<'_, T>, results: &mut Results) {
     let algorithm = algorithm.text();
     for tensor in algorithm.tensors.iter().filter(|tensor| tensor.role == Role::Out) {
-        let of_keys = !tensor.axes().has(Letter::I);
         let mut all: Vec<Vec<f64>> = Vec::new();
         let mut shape = Vec::new();
         for head in 0..if tensor.is_of_group { 1 } else { setting.heads } {
@@ -193,12 +194,6 @@ fn collect<T: Real>(algorithm: &Algorithm, setting: &Setting, machine: &Machine<
                     .flatten()
                     .collect();
             all.push(values.iter().map(|value| value.widen()).collect());
-        }
-        if of_keys && let Some((first, others)) = all.split_first_mut() {
-            for other in others {
-                first.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
-            }
-            all.truncate(1);
         }
         let (_, values) = results.entry(tensor.name.clone()).or_insert((shape, Vec::new()));
         values.extend(all.into_iter().flatten());

@@ -64,6 +64,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Failure> {
     let head_fault = |fault: Sentence| Failure::bad(options::name_of(spec), format!("--head {batch},{head}: {fault}"));
     spec.check_head(&input.problem.shape).map_err(head_fault)?;
     let setting = spec.setting(&algorithm, &input, batch);
+    let algorithm = algorithm.for_heads(setting.heads).clone();
     if arguments.tiles != Tiles::None {
         run::refuse_too_large(&algorithm, &setting.plan)?;
     }

@@ -81,11 +81,12 @@ fn reports(spec: &RunSpec, shape: &Shape, must_count: bool) -> Result<Vec<Report
     for algorithm in chosen(spec)? {
         spec.check_text(&algorithm).map_err(|fault| Failure::Bad(fault.to_string()))?;
         let setting = spec.on_shape(&algorithm, shape, &Mask::default(), 0);
-        refuse(&algorithm, &setting, shape, must_count)?;
+        let algorithm = algorithm.for_heads(setting.heads);
+        refuse(algorithm, &setting, shape, must_count)?;
         let fits = !algorithm.is_budgeted() || peak(algorithm.text(), &setting).fits(&spec.hardware());
         let splits = algorithm.has_splits().then_some(setting.splits);
         let of = spec.shape_of(shape);
-        reports.push(Reported { report: Report::new(&algorithm, &setting, &of, must_count), fits, splits });
+        reports.push(Reported { report: Report::new(algorithm, &setting, &of, must_count), fits, splits });
     }
     Ok(reports)
 }

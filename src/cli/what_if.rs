@@ -91,6 +91,7 @@ fn question(order: Order, spec: &RunSpec, algorithm: Algorithm, shape: Shape) ->
     let setting = spec.on_shape(&algorithm, &shape, &Mask::default(), 0);
     let lines = algorithm.text().lines.len() * setting.splits;
     refuse_too_large(algorithm.name(), &setting.plan, lines as u128 * (shape.heads * shape.batch) as u128)?;
+    let algorithm = algorithm.for_heads(setting.heads).clone();
     Ok(GridQuestion { algorithm, shape: spec.shape_of(&shape), setting, chip: spec.hardware(), order })
 }
 
@@ -121,7 +122,7 @@ fn unanswered(question: &GridQuestion) -> Failure {
 
 fn as_json(question: &GridQuestion, spec: &RunSpec, answer: &Modelled) -> serde_json::Value {
     let times = |times: &Option<crate::clock::Times>| {
-        times.map(|times| json!({ "overlapped": times.overlapped, "one_by_one": times.one_by_one }))
+        times.map(|times| json!({ "overlapped": times.overlapped, "in_lanes": times.in_lanes, "one_by_one": times.one_by_one }))
     };
     let grid = |grid: &ModelledGrid| {
         json!({
@@ -147,6 +148,8 @@ fn as_json(question: &GridQuestion, spec: &RunSpec, answer: &Modelled) -> serde_
         "pack_heads": spec.packs_heads(),
         "varlen": spec.is_varlen(),
         "order": question.order.name(),
+        "lanes": question.algorithm.text().lanes.names,
+        "overlap": question.algorithm.text().lanes.overlap,
         "kernels": answer.kernels.iter().map(grid).collect::<Vec<_>>(),
         "matmul_flops": answer.matmul,
         "exps": answer.exp,
@@ -211,6 +214,15 @@ fn grids(answer: &Modelled, sms: u64) -> String {
     table(&rows)
 }
 
+/// What overlaps by the text.
+fn in_lanes(question: &GridQuestion) -> String {
+    let lanes = &question.algorithm.text().lanes;
+    match lanes.is_one() {
+        true => "as the text allows, which names no lanes".into(),
+        false => format!("as its lanes allow ({}; overlap {})", lanes.names.join(", "), lanes.overlap),
+    }
+}
+
 fn roofs(question: &GridQuestion, answer: &Modelled) -> String {
     let rates = answer.roofs.seconds(answer.least_bytes, answer.matmul, answer.exp);
     let bytes = |bytes: f64| number::bytes(bytes.round() as u64);
@@ -232,6 +244,7 @@ fn roofs(question: &GridQuestion, answer: &Modelled) -> String {
     match answer.times {
         Some(times) => {
             rows.push(vec!["if everything in a block overlaps".into(), modelled_time(times.overlapped)]);
+            rows.push(vec![in_lanes(question), modelled_time(times.in_lanes)]);
             rows.push(vec!["if nothing does".into(), modelled_time(times.one_by_one)]);
         }
         None => rows.push(vec!["a block does not fit on an SM".into(), "-".into()]),

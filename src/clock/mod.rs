@@ -2,10 +2,13 @@
 //! by the chip's figures: no step is carried out, no time passes, and no number here is measured.
 //!
 //! A chip is SMs with slots for thread blocks ([`occupancy`]), which take the blocks of a grid in some order ([`queue`]);
-//! three roofs bound what it does a second ([`roofs`]); between SMs and HBM lies a cache ([`l2`]). [`what_if`] puts them
+//! three roofs bound what it does a second ([`roofs`]); between SMs and HBM lies a cache ([`l2`]). What of a block goes on at
+//! once is between two extremes, where the lanes of its text say ([`in_lanes`]), by a list schedule of its steps ([`list`]). [`what_if`] puts them
 //! together for a shape, block sizes and a chip.
 
+mod in_lanes;
 mod l2;
+mod list;
 mod occupancy;
 mod queue;
 mod roofs;

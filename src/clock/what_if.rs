@@ -3,10 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use crate::attention::{Pages, Shape};
+use crate::attention::{BiasOf, Pages, Shape};
 use crate::schedule::language::{self, Axis, KernelWork, Role, SCALE_BYTES, Test, Work};
 use crate::schedule::{Algorithm, Cost, Hardware, OnChip, Place, Setting};
 
+use super::in_lanes;
 use super::l2::{Cache, Lru};
 use super::occupancy::{BlocksPerSm, Limit};
 use super::queue::{Order, Slotted, makespan, place, waves};
@@ -14,7 +15,8 @@ use super::roofs::{Bound, Roof, Roofs};
 
 /// What this model leaves out, in a sentence.
 pub const NOT_MODELLED: &str = "Not modelled: latency, launches, the bandwidth of L2 and of shared memory, bank conflicts, \
-    barriers, threads and their registers, and the clock at which a chip really runs.";
+    barriers, threads and their registers, what blocks of one SM do in each other's gaps, and the clock at which a chip \
+    really runs.";
 
 /// What an SM takes from L2 and HBM at most, of what its shared memory delivers: 64 of 128 bytes a clock. (NVIDIA's A100
 /// whitepaper gives 5120 for all SMs at once, which are 47 for each.)
@@ -42,6 +44,8 @@ pub struct GridQuestion {
 pub struct Times {
     /// Loads, products, exponentials and the rest of a block go on at once: the longest of them counts.
     pub overlapped: f64,
+    /// As the lanes and the overlap of the text allow; where it names none, one by one.
+    pub in_lanes: f64,
     /// Each waits for the other.
     pub one_by_one: f64,
 }
@@ -116,9 +120,14 @@ impl ModelledGrid {
 }
 
 impl GridQuestion {
+    /// The text that runs for the heads of the setting.
+    fn runs(&self) -> &Algorithm {
+        self.algorithm.for_heads(self.setting.heads)
+    }
+
     /// The programs of a kernel for one head, each by its place, in the order of the grid.
     pub fn places(&self, kernel: usize) -> Vec<Place> {
-        let text = self.algorithm.text();
+        let text = self.runs().text();
         let ready = language::Ready::new(text, &self.setting);
         let walker = language::Walker { algorithm: text, setting: &self.setting, ready: &ready };
         let mut places = Vec::new();
@@ -132,7 +141,7 @@ impl GridQuestion {
     /// `None` where no rate of products is known in this format, and where a grid has too many blocks to be listed.
     pub fn answer(&self) -> Option<Modelled> {
         let roofs = Roofs::of(&self.chip, self.setting.plan.precision)?;
-        let text = self.algorithm.text();
+        let text = self.runs().text();
         let works = language::programs(text, &self.setting)?;
         let schedules = self.schedules();
         let total = |of: fn(&Work) -> f64| -> f64 {
@@ -142,7 +151,8 @@ impl GridQuestion {
         let largest =
             (0..works.len()).max_by(|&a, &b| sum(&works[a], Work::bytes).total_cmp(&sum(&works[b], Work::bytes)));
         let cache = largest.map_or(Cache::default(), |kernel| self.cache(kernel, &works[kernel]));
-        let kernels: Vec<ModelledGrid> = works.iter().map(|kernel| self.grid(kernel, &roofs, &cache)).collect();
+        let kernels: Vec<ModelledGrid> =
+            works.iter().enumerate().map(|(n, kernel)| self.grid(n, kernel, &roofs, &cache)).collect();
         let least_bytes = self.least_bytes().min(bytes);
         let times = kernels.iter().map(|kernel| kernel.times).sum::<Option<Times>>();
         let bound = self.bound(&works, &roofs, least_bytes);
@@ -155,14 +165,14 @@ impl GridQuestion {
     }
 
     fn per_sm(&self, kernel: &KernelWork) -> BlocksPerSm {
-        match self.algorithm.is_budgeted() {
+        match self.runs().is_budgeted() {
             true => BlocksPerSm::of(kernel.on_chip, &self.chip),
             // An ideal product keeps on chip what it needs.
             false => BlocksPerSm { count: 1, limit: Limit::Blocks },
         }
     }
 
-    fn grid(&self, kernel: &KernelWork, roofs: &Roofs, cache: &Cache) -> ModelledGrid {
+    fn grid(&self, number: usize, kernel: &KernelWork, roofs: &Roofs, cache: &Cache) -> ModelledGrid {
         let copies = (kernel.heads * self.schedules()) as u64;
         let blocks = kernel.programs.len() as u64 * copies;
         let per_sm = self.per_sm(kernel);
@@ -201,7 +211,7 @@ impl GridQuestion {
         let of_sm = PORT * self.chip.sram_bytes_per_s / self.chip.sms as f64;
         let on_sm = sharing / self.chip.sms as f64;
         let moving = (slots.min(blocks) as f64 / roofs.bytes_per_s).max(on_sm / of_sm);
-        let lanes = |of: &Work| {
+        let on_units = |of: &Work| {
             let per = |work: u64, rate: f64| work as f64 * sharing / rate;
             [
                 (of.loaded * miss + of.stored) * moving,
@@ -210,19 +220,25 @@ impl GridQuestion {
                 per(of.other, roofs.other_per_s),
             ]
         };
-        let longest: Vec<f64> = kernel.programs.iter().map(|of| lanes(of).into_iter().fold(0.0, f64::max)).collect();
-        let sums: Vec<f64> = kernel.programs.iter().map(|of| lanes(of).iter().sum()).collect();
+        let longest: Vec<f64> = kernel.programs.iter().map(|of| on_units(of).into_iter().fold(0.0, f64::max)).collect();
+        let sums: Vec<f64> = kernel.programs.iter().map(|of| on_units(of).iter().sum()).collect();
+        let places = self.places(number);
+        let in_lanes = in_lanes::seconds(&self.algorithm, &self.setting, number, kernel, &places, &on_units);
         if blocks as usize > MOST_BLOCKS {
             // Of so many, the tail is nothing.
             let mean = |times: &[f64]| times.iter().sum::<f64>() * copies as f64 / slots as f64;
-            grid.times = Some(Times { overlapped: mean(&longest), one_by_one: mean(&sums) });
+            let [overlapped, in_lanes, one_by_one] = [&longest, &in_lanes, &sums].map(|of| mean(of));
+            grid.times = Some(Times { overlapped, in_lanes, one_by_one });
             grid.busy = Some(1.0);
             return grid;
         }
         let all = |times: Vec<f64>| -> Vec<f64> { times.repeat(copies as usize) };
-        let (longest, sums) = (all(longest), all(sums));
-        let overlapped = makespan(&longest, self.order, slots as usize);
-        grid.times = Some(Times { overlapped, one_by_one: makespan(&sums, self.order, slots as usize) });
+        let [longest, in_lanes, sums] = [longest, in_lanes, sums].map(all);
+        let [overlapped, in_lanes, one_by_one] =
+            [&longest, &in_lanes, &sums].map(|of| makespan(of, self.order, slots as usize));
+        // Blocks that are handed out by their length may come in another order where they overlap.
+        let in_lanes = in_lanes.clamp(overlapped.min(one_by_one), overlapped.max(one_by_one));
+        grid.times = Some(Times { overlapped, in_lanes, one_by_one });
         grid.busy = (overlapped > 0.0).then(|| longest.iter().sum::<f64>() / (overlapped * slots as f64));
         if longest.len() <= MOST_PLACED {
             grid.placed = place(&longest, self.order, slots as usize);
@@ -240,7 +256,7 @@ impl GridQuestion {
             let copies = kernel.heads as f64 * schedules;
             let sms = self.chip.sms as f64;
             // The products of an ideal text may be cut in any way.
-            let is_cut = self.algorithm.is_budgeted();
+            let is_cut = self.runs().is_budgeted();
             let at_work = if is_cut { sms.min(kernel.programs.len() as f64 * copies) } else { sms };
             for (of, rate, lane) in [
                 ((|of| of.matmul as f64) as fn(&Work) -> f64, roofs.matmul_per_s, 1),
@@ -260,11 +276,11 @@ impl GridQuestion {
     /// sees, queries that see no key, and arrays of pairs, of which a mask may leave anything. Keys and values belong to a
     /// key head.
     fn least_bytes(&self) -> f64 {
-        let (text, plan) = (self.algorithm.text(), &self.setting.plan);
+        let (text, plan) = (self.runs().text(), &self.setting.plan);
         let seen_keys = plan.band.keys_of_rows(0..plan.n_q).len();
         let seeing_rows = plan.band.rows_of_keys(0..plan.n_k).len();
         let of_tensor = |(id, tensor): (usize, &language::Tensor)| {
-            let (rows, cols) = self.algorithm.size_of(self.algorithm.tensor(id), plan)?;
+            let (rows, cols) = self.runs().size_of(self.runs().tensor(id), plan)?;
             let is_given_or_left = matches!(tensor.role, Role::In | Role::Out);
             let rows = match (tensor.role, tensor.axes().has(Axis::I), tensor.axes().has(Axis::J)) {
                 (Role::In, true, true) => 0,
@@ -293,7 +309,7 @@ impl GridQuestion {
         if slots == 0 || work.programs.is_empty() {
             return Cache::default();
         }
-        let text = self.algorithm.text();
+        let text = self.runs().text();
         let ready = language::Ready::new(text, &self.setting);
         let walker = language::Walker { algorithm: text, setting: &self.setting, ready: &ready };
         let places = self.places(kernel);
@@ -334,7 +350,7 @@ impl GridQuestion {
         places: &[Place],
         most: usize,
     ) -> Vec<Touch> {
-        let (text, plan) = (self.algorithm.text(), &self.setting.plan);
+        let (text, plan) = (self.runs().text(), &self.setting.plan);
         let (copy, at) = (block / places.len(), block % places.len());
         let keep = self.setting.of_run(Test::KeepGiven);
         let mut touches = Vec::new();
@@ -345,14 +361,20 @@ impl GridQuestion {
             let cost = Cost::of(text, line, plan, keep, step.held);
             let counts = self.setting.counts(step.place);
             let (read, written) = (cost.hbm_read.at(counts), cost.hbm_write.at(counts));
-            // Of a group, the key head; else the query head.
-            let query_head = if text.kernels[kernel].is_of_group { copy * self.setting.heads } else { copy };
-            let is_of_key_head = tensor.is_of_keys() || tensor.is_of_group;
-            let head = if is_of_key_head { query_head / self.shape.group() } else { query_head };
-            let at = tensor.axes().iter().filter_map(|axis| step.place.at(axis).map(|index| (axis, index)));
+            // Of a group, its first query head, or that of its loop over them; else the query head.
+            let of_group = copy * self.setting.heads + step.place.h().unwrap_or(0);
+            let query_head = if text.kernels[kernel].is_of_group { of_group } else { copy };
+            let head = if tensor.is_of_group { query_head / self.shape.group() } else { query_head };
+            let axes = tensor.axes().iter().filter(|axis| *axis != Axis::H);
+            let at = axes.filter_map(|axis| step.place.at(axis).map(|index| (axis, index)));
             let block = at.fold(Place::default(), |place, (axis, index)| place.with(axis, index));
             let bytes = (read + written) * language::element_bytes(&tensor.name, tensor.kind, plan.precision);
             touches.push(Touch { block: (id, head, block), bytes, is_load: read > 0 });
+            let of_mask = BiasOf::BOOLEAN_BYTES * cost.mask_read.at(counts);
+            if of_mask > 0 {
+                let block = (2 * text.tensors.len() + 1, head, block);
+                touches.push(Touch { block, bytes: of_mask, is_load: true });
+            }
             if cost.lookups * counts.entries > 0 {
                 // All heads of a batch entry read the same row of the table.
                 let batch = query_head / self.shape.heads;
@@ -384,6 +406,7 @@ impl std::iter::Sum for Times {
     fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
         times.fold(Self::default(), |a, b| Self {
             overlapped: a.overlapped + b.overlapped,
+            in_lanes: a.in_lanes + b.in_lanes,
             one_by_one: a.one_by_one + b.one_by_one,
         })
     }

@@ -148,6 +148,12 @@ impl Kernel {
         self.file == FLASH2_BACKWARD_CU.file
     }
 
+    /// Whether it knows dropout, by a mask and by a seed.
+    pub fn has_dropout(&self) -> bool {
+        let known = [FLASH2_WGSL, FLASH2_CU, FLASH2_BACKWARD_CU, TWO_KERNEL_BACKWARD_CU];
+        known.iter().any(|kernel| kernel.file == self.file)
+    }
+
     /// It gives dQ, dK and dV, and no O.
     pub fn is_backward(&self) -> bool {
         algorithm::by_name(self.algorithm).is_some_and(Algorithm::is_backward)
@@ -210,7 +216,7 @@ mod tests {
     use super::*;
 
     use crate::attention::Band;
-    use crate::schedule::{Plan, Schedule, Tiling, kernel_lines};
+    use crate::schedule::{DropoutCost, Plan, Schedule, Tiling, kernel_lines};
 
     /// Every step of the schedule is marked, and lines follow each other as its steps do.
     #[test]
@@ -219,7 +225,8 @@ mod tests {
             let algorithm = algorithm::by_name(kernel.algorithm).expect("a kernel carries out an algorithm");
             let plan = Plan::new(1, 2, 1, Tiling { br: 1, bc: 2 }, Precision::F32);
             // One partial tile, so that every operation occurs once.
-            let schedule = Schedule::new(algorithm, Plan { band: Band { kv: 1, ..plan.band }, ..plan });
+            let dropout = if kernel.has_dropout() { DropoutCost::Regenerated } else { DropoutCost::None };
+            let schedule = Schedule::new(algorithm, Plan { band: Band { kv: 1, ..plan.band }, dropout, ..plan });
             let (mut last, mut steps) = (0, 0);
             schedule.for_each(|_, step| {
                 let operation = schedule.algorithm.operation(step.line);

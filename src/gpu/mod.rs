@@ -15,6 +15,8 @@ use crate::sentence::Sentence;
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+mod drawn;
 pub mod environment;
 mod error;
 pub mod kernels;

@@ -11,6 +11,8 @@ use super::sums::maxima_of;
 #[derive(Clone, Debug)]
 pub struct Program {
     pub algorithm: Algorithm,
+    /// The one of [`Algorithm::for_heads`] for more than one head, where that is another.
+    of_group: Option<Box<Program>>,
     /// Of each line, of each statement: what it works out.
     code: Vec<Vec<Option<Code>>>,
 }
@@ -41,6 +43,17 @@ pub enum Shortcut {
 
 impl Program {
     pub fn new(algorithm: &Algorithm) -> Self {
+        let for_group = algorithm.for_heads(2);
+        let has_other = for_group.text().kernels.len() > algorithm.text().kernels.len();
+        Self { of_group: has_other.then(|| Box::new(Self::alone(for_group))), ..Self::alone(algorithm) }
+    }
+
+    /// The program of the text that runs for so many query heads of a group.
+    pub fn for_heads(&self, heads: usize) -> &Self {
+        self.of_group.as_deref().filter(|_| heads > 1).unwrap_or(self)
+    }
+
+    fn alone(algorithm: &Algorithm) -> Self {
         let text = algorithm.text();
         let of = |statement: &Statement, kernel: usize| match &statement.action {
             Action::Assign { name, value } => {
@@ -60,7 +73,7 @@ impl Program {
             code.iter_mut().flatten().for_each(|code| mark_bias(&mut code.root, &is_bias));
             code
         });
-        Self { code: lines.collect(), algorithm: algorithm.clone() }
+        Self { code: lines.collect(), algorithm: algorithm.clone(), of_group: None }
     }
 
     /// What a statement of a line works out, if it works something out.

@@ -2,9 +2,9 @@
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
-use crate::attention::{Problem, Real};
+use crate::attention::{Head, Problem, Real};
 use crate::schedule::language::{Role, Setting};
-use crate::schedule::{Algorithm, Part, Schedule, algorithm};
+use crate::schedule::{Algorithm, DropoutCost, Part, Plan, Schedule, algorithm};
 
 use super::compile::Program;
 use super::fault::Fault;
@@ -32,16 +32,35 @@ pub fn inputs<T: Real>(
     let Some(forward) = forward_of(&schedule.algorithm)?.filter(|_| wanted().any(|name| of_forward(&name))) else {
         return Ok(given);
     };
+    let plan = schedule.plan();
+    // Training saves the weights as they are before dropout, for the gradient of the softmax (PyTorch's math path does).
     let weights = forward.has_part(Part::Weights).then(|| forward.called(Part::Weights));
-    if problem.dropout.is_some() && weights.is_some_and(|weights| wanted().any(|name| name == weights)) {
-        return Err(Fault::DroppedWeights { forward: forward.name().to_owned() });
+    let is_undropped = |name: &str| problem.dropout.is_some() && weights == Some(name);
+    let (undropped, others): (Vec<&str>, Vec<&str>) = wanted().filter(of_forward).partition(|name| is_undropped(name));
+    if !undropped.is_empty() {
+        let whole = Plan { dropout: DropoutCost::None, ..plan.clone() };
+        let head = Head { dropout: None, ..inputs.clone() };
+        given = left_by(forward, whole, head, &undropped, given)?;
     }
-    let one = Schedule::of(forward, Setting::new(schedule.plan().clone()));
-    let program = Program::new(forward);
-    let alone = [Given::new(inputs)];
+    if !others.is_empty() {
+        given = left_by(forward, plan.clone(), inputs, &others, given)?;
+    }
+    Ok(given)
+}
+
+/// `given`, with those of these names that a forward pass of one head reports or leaves in HBM.
+fn left_by<T: Real>(
+    forward: &Algorithm,
+    plan: Plan,
+    head: Head<T>,
+    names: &[&str],
+    mut given: Given<T>,
+) -> Result<Given<T>, Fault> {
+    let one = Schedule::of(forward, Setting::new(plan));
+    let (program, alone) = (Program::new(forward), [Given::new(head)]);
     let left = carry_out(&one, &program, &alone, |_, _, _| true)?;
     let forward = forward.text();
-    for name in wanted().filter(of_forward) {
+    for &name in names {
         let reported = forward.name(name).and_then(|id| left.reported.get(id, 0));
         if let Some(rows) = reported {
             given = given.with(name, column(rows));

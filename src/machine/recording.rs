@@ -106,7 +106,7 @@ pub fn carry_out<'a, T: Real>(
     given: &'a [Given<T>],
     mut each: impl FnMut(u64, &Step, &Machine<'a, T>) -> bool,
 ) -> Result<Machine<'a, T>, Fault> {
-    let mut machine = Machine::new(program, &schedule.setting, given)?;
+    let mut machine = Machine::new(program.for_heads(schedule.setting.heads), &schedule.setting, given)?;
     let (mut steps, mut done) = (Vec::new(), 0);
     for index in 0..schedule.section_count() {
         schedule.write_section(index, &mut steps);

@@ -11,7 +11,7 @@ use crate::schedule::{Part, Schedule};
 
 use super::evaluate::Machine;
 
-/// The results of one head of the group, by the names of the text; of what heads make of keys, the sum over the group.
+/// The results of one head of the group, by the names of the text; of what is one for all of them, that.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
     /// `[n, width]`; `[n, 1]` for a value per row. Splits lie one below the other.
@@ -29,12 +29,8 @@ impl Results {
         let text = schedule.algorithm.text();
         let mut values = Vec::new();
         for (id, tensor) in text.tensors.iter().enumerate().filter(|(_, tensor)| tensor.role == Role::Out) {
-            let of_head = |head: usize| machine.hbm.tensor(id, head).map(|made| made.mapv(T::widen));
-            let made = match tensor.is_of_keys() && !tensor.is_of_group {
-                true => (0..schedule.setting.heads).filter_map(of_head).reduce(|sum, part| sum + part),
-                false => of_head(head),
-            };
-            values.extend(made.map(|made| (tensor.name.clone(), made)));
+            let made = machine.hbm.tensor(id, if tensor.is_of_group { 0 } else { head });
+            values.extend(made.map(|made| (tensor.name.clone(), made.mapv(T::widen))));
         }
         for &name in &text.report {
             let is_new = values.iter().all(|(known, _)| *known != text.names[name]);

@@ -309,6 +309,7 @@ impl<T: Real> Pass<T> {
     }
 
     fn story(&self, schedule: &Schedule, algorithm: &Algorithm, query: usize) -> RowStory {
+        let algorithm = algorithm.for_heads(schedule.setting.heads);
         let other = (schedule.algorithm != *algorithm).then(|| Schedule::of(algorithm, schedule.setting.clone()));
         let program = Program::new(algorithm);
         let (own, i) = (other.as_ref().unwrap_or(schedule), schedule.plan().query_block(query));

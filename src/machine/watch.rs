@@ -177,7 +177,7 @@ impl Exact {
         let plan = Plan { precision: Precision::F64, ..of.plan().clone() };
         let schedule = Schedule::of(algorithm, Setting { plan, ..of.setting.clone() });
         let given = inputs_of_group(&schedule, problem, None, batch, head)?;
-        Ok(Self { program: Program::new(algorithm), schedule, given })
+        Ok(Self { program: Program::new(&schedule.algorithm), schedule, given })
     }
 }
 

@@ -77,13 +77,29 @@ impl Condition {
     }
 }
 
+/// A cursor at which conditions are met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub cursor: u64,
+    /// Which of the conditions that were asked for, by their places among them.
+    pub met: Vec<usize>,
+}
+
+impl Hit {
+    /// `None` where no condition is met.
+    fn of(cursor: u64, conditions: &[Condition], is_met: impl Fn(&Condition) -> bool) -> Option<Self> {
+        let met: Vec<usize> = conditions.iter().enumerate().filter(|(_, of)| is_met(of)).map(|(n, _)| n).collect();
+        (!met.is_empty()).then_some(Self { cursor, met })
+    }
+}
+
 /// A NaN is within no limit.
 fn within(error: f64, limit: f64) -> bool {
     error <= limit
 }
 
-/// The next or previous cursor at which one of `conditions` is met in `run`, which is of `problem`; `None` where there is none, or when `go_on`, which
-/// gets the steps looked at, says `false`. Those of the schedule alone look at steps only; the others carry the run
+/// The next or previous cursor at which one of `conditions` is met in `run`, which is of `problem`, with all that are met
+/// there; `None` where there is none, or when `go_on`, which gets the steps looked at, says `false`. Those of the schedule alone look at steps only; the others carry the run
 /// out again.
 pub fn search(
     run: &Run,
@@ -92,7 +108,7 @@ pub fn search(
     cursor: u64,
     direction: Direction,
     go_on: impl FnMut(u64) -> bool,
-) -> Option<u64> {
+) -> Option<Hit> {
     if conditions.iter().all(Condition::is_of_schedule) {
         by_schedule(&run.schedule, conditions, cursor, direction, go_on)
     } else {
@@ -106,7 +122,7 @@ fn by_schedule(
     cursor: u64,
     direction: Direction,
     mut go_on: impl FnMut(u64) -> bool,
-) -> Option<u64> {
+) -> Option<Hit> {
     let count = schedule.section_count();
     let here = schedule.section_of(cursor.saturating_sub(1));
     let sections: Box<dyn Iterator<Item = usize>> = match direction {
@@ -120,23 +136,42 @@ fn by_schedule(
         if !go_on(first) {
             return None;
         }
-        let mut before = OnChip::default();
-        let mut hits = Vec::new();
-        for (n, step) in (first + 1..).zip(&steps) {
-            if conditions.iter().any(|condition| condition.is_met_by_step(schedule, step, before)) {
-                hits.push(n);
-            }
-            before = step.live;
-        }
+        let hits = hits_of_section(schedule, conditions, first, &steps);
         let found = match direction {
-            Direction::Next => hits.into_iter().find(|n| *n > cursor),
-            Direction::Previous => hits.into_iter().rev().find(|n| *n < cursor),
+            Direction::Next => hits.into_iter().find(|hit| hit.cursor > cursor),
+            Direction::Previous => hits.into_iter().rev().find(|hit| hit.cursor < cursor),
         };
         if found.is_some() {
             return found;
         }
     }
     None
+}
+
+/// The hits among the steps of a section, the first of which is step `first`.
+fn hits_of_section(schedule: &Schedule, conditions: &[Condition], first: u64, steps: &[Step]) -> Vec<Hit> {
+    let mut before = OnChip::default();
+    let mut hits = Vec::new();
+    for (n, step) in (first + 1..).zip(steps) {
+        hits.extend(Hit::of(n, conditions, |condition| condition.is_met_by_step(schedule, step, before)));
+        before = step.live;
+    }
+    hits
+}
+
+/// The hits of those of `conditions` that the schedule alone tells, at cursors after `first` and until `end`: writes the
+/// sections of that stretch, and carries nothing out.
+pub fn hits_of_stretch(schedule: &Schedule, conditions: &[Condition], first: u64, end: u64) -> Vec<Hit> {
+    let (end, mut steps, mut hits) = (end.min(schedule.len()), Vec::new(), Vec::new());
+    if first >= end {
+        return hits;
+    }
+    for index in schedule.section_of(first)..=schedule.section_of(end - 1) {
+        schedule.write_section(index, &mut steps);
+        let of_section = hits_of_section(schedule, conditions, schedule.section_steps(index).start, &steps);
+        hits.extend(of_section.into_iter().filter(|hit| hit.cursor > first && hit.cursor <= end));
+    }
+    hits
 }
 
 fn by_numbers(
@@ -146,7 +181,7 @@ fn by_numbers(
     cursor: u64,
     direction: Direction,
     mut go_on: impl FnMut(u64) -> bool,
-) -> Option<u64> {
+) -> Option<Hit> {
     let (mut found, mut before, mut is_stopped) = (None, OnChip::default(), false);
     // The f64 values cost as much as the run: only where they are asked for.
     let asks = conditions.iter().any(|condition| matches!(condition, Condition::ErrorAbove(_)));
@@ -155,14 +190,14 @@ fn by_numbers(
             Direction::Next => n > cursor,
             Direction::Previous => n < cursor,
         };
-        let is_met = counts
-            && conditions.iter().any(|condition| {
-                condition.is_met_by_step(&run.schedule, step, before) || condition.is_met_by_numbers(probe)
-            });
-        before = step.live;
+        let is_met_by = |condition: &Condition| {
+            condition.is_met_by_step(&run.schedule, step, before) || condition.is_met_by_numbers(probe)
+        };
+        let is_met = counts && conditions.iter().any(is_met_by);
         if is_met {
-            found = Some(n);
+            found = Hit::of(n, conditions, is_met_by);
         }
+        before = step.live;
         is_stopped = !go_on(n);
         let is_over = match direction {
             Direction::Next => is_met,
@@ -200,9 +235,10 @@ mod tests {
         let walk = |direction, from| {
             let mut cursor = from;
             let mut found = Vec::new();
-            while let Some(next) = search(run, problem, &conditions, cursor, direction, |_| true) {
-                found.push(next);
-                cursor = next;
+            while let Some(hit) = search(run, problem, &conditions, cursor, direction, |_| true) {
+                assert_eq!(hit.met, [0]);
+                found.push(hit.cursor);
+                cursor = hit.cursor;
             }
             found
         };
@@ -253,7 +289,8 @@ mod tests {
             for (moved, is_write) in [(&totals.read, false), (&totals.write, true)] {
                 for (tensor, elements) in moved.iter() {
                     let (moves, mut cursor, mut sum) = ([Condition::Moves { tensor, is_write }], 0, 0);
-                    while let Some(next) = by_schedule(&schedule, &moves, cursor, Direction::Next, |_| true) {
+                    while let Some(hit) = by_schedule(&schedule, &moves, cursor, Direction::Next, |_| true) {
+                        let next = hit.cursor;
                         let (read, write) = schedule.moved(&schedule.step(next - 1).unwrap(), tensor);
                         (cursor, sum) = (next, sum + if is_write { write } else { read });
                     }
@@ -291,6 +328,49 @@ mod tests {
         // The sum of a tile is a statistic, too.
         let run = run_in(&problem, "flash2", 4, Precision::F32);
         assert!(hits(&run, &problem, Condition::NanAppeared).into_iter().any(|n| operation(&run, n - 1) == "row-sum"));
+    }
+
+    /// Of several conditions a hit says all that are met there, whichever way it is found, and no other.
+    #[test]
+    fn a_hit_says_which_conditions_are_met() {
+        let Input { mut problem, .. } = preset::toy();
+        problem.mask.causal = true;
+        for name in ["standard", "flash1", "flash2", "split-kv"] {
+            let run = run(&problem, name, 3);
+            let conditions = [
+                Condition::Operation("scores"),
+                Condition::MaximumRose,
+                Condition::PartlyMasked,
+                Condition::Tile(4, 6),
+                Condition::FullyMasked,
+            ];
+            let alone: Vec<Vec<u64>> = conditions.iter().map(|of| hits(&run, &problem, of.clone())).collect();
+            let mut all: Vec<u64> = alone.concat();
+            all.sort_unstable();
+            all.dedup();
+            let (mut cursor, mut met_twice) = (0, 0);
+            for &expected in &all {
+                let hit = search(&run, &problem, &conditions, cursor, Direction::Next, |_| true).unwrap();
+                let back = search(&run, &problem, &conditions, expected + 1, Direction::Previous, |_| true);
+                assert_eq!(back.as_ref(), Some(&hit), "{name}");
+                let met: Vec<usize> = (0..conditions.len()).filter(|n| alone[*n].contains(&expected)).collect();
+                assert_eq!((hit.cursor, &hit.met), (expected, &met), "{name}");
+                met_twice += usize::from(met.len() > 1);
+                cursor = expected;
+            }
+            assert!(met_twice > 3, "{name}");
+            // What the schedule tells of a stretch, without a number.
+            let of_schedule = [conditions[0].clone(), conditions[2].clone(), conditions[3].clone()];
+            let len = run.schedule.len();
+            for (first, end) in [(0, len), (7, 31), (len - 5, len + 9), (12, 12), (len, len + 1)] {
+                let stretch = hits_of_stretch(&run.schedule, &of_schedule, first, end);
+                let mut wanted: Vec<u64> = [0, 2, 3].iter().flat_map(|n| alone[*n].clone()).collect();
+                wanted.sort_unstable();
+                wanted.dedup();
+                wanted.retain(|n| (first + 1..=end).contains(n));
+                assert_eq!(stretch.iter().map(|hit| hit.cursor).collect::<Vec<_>>(), wanted, "{name} {first} {end}");
+            }
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! What an algorithm is: a text that was read, with its name. Everything here is derived from its lines.
 
+mod of_group;
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::attention::{Format, Shape, Stored, TileClass};
+use crate::attention::expected::GRADIENTS;
+use crate::attention::{Format, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
+use super::language::reduce_heads::{ReducedHeads, reduced};
 use super::language::{
     self, Action, Cost, Diagnostic, Effects, Inner, Line, NameId, Names, Ready, Role, Setting, Statement, TEXTS, Tally,
     Test, VARIANTS, Walker,
@@ -17,6 +21,7 @@ use super::plan::Plan;
 use super::step::{Beat, Lane, OnChip};
 use super::tensor::Tensor;
 use super::traffic::{HbmTensor, PerTensor, Traffic};
+use of_group::Written;
 
 /// A tiled algorithm: a text of the tile language, under a name. Copies share the text.
 #[derive(Clone)]
@@ -26,6 +31,10 @@ pub struct Algorithm(Arc<Read>);
 struct Read {
     name: String,
     text: language::Algorithm,
+    /// It for several query heads that share keys, where it sums nothing of keys over them itself.
+    of_group: Option<Algorithm>,
+    /// Of what was made of a text for such heads: what was written.
+    written: Option<Written>,
     lines: Vec<LineFacts>,
     /// In the order of the text's own.
     tensors: Vec<Tensor>,
@@ -82,20 +91,26 @@ pub fn by_name(name: &str) -> Option<&'static Algorithm> {
 /// What `algorithm` stores under `plan` before its results are done, read off its traffic: its scores, or an output that
 /// is read back and was rounded.
 pub fn stored(algorithm: &Algorithm, plan: &Plan) -> Stored {
-    let form = algorithm.closed_form(plan);
-    let output = algorithm.result(Part::Output).and_then(Tensor::known);
-    let is_rounded = |output: Tensor| {
-        let format = algorithm.of_tensor(output).and_then(|of| language::format_in_hbm(of, plan.precision));
-        format.is_some_and(Format::is_narrow) && form.read.get(output) > 0
-    };
-    let output_every = output.is_some_and(is_rounded).then_some(plan.bc);
-    Stored { scores: algorithm.stores_scores(&form), output_every }
+    let output = algorithm.result(Part::Output);
+    let output_every = output.is_some_and(|output| is_rounded_between(algorithm, plan, output)).then_some(plan.bc);
+    let scores = algorithm.stores_scores(&algorithm.closed_form(plan));
+    Stored { scores, output_every, d_q_every: None }
 }
 
-/// The same of the forward pass that comes before `backward`.
-pub fn stored_before(backward: &Algorithm, plan: &Plan) -> Stored {
+/// What is rounded on the way to the gradients of `backward`: by the forward pass before it, and dQ where the pass adds to
+/// it in HBM.
+pub fn stored_for_gradients(backward: &Algorithm, plan: &Plan) -> Stored {
     let forward = backward.text().after.as_deref().and_then(by_name);
-    forward.map_or(Stored::default(), |forward| stored(forward, plan))
+    let [d_q, ..] = GRADIENTS;
+    let d_q_every = is_rounded_between(backward, plan, d_q).then_some(plan.bc);
+    Stored { d_q_every, ..forward.map_or(Stored::default(), |forward| stored(forward, plan)) }
+}
+
+/// A tensor that is read back from HBM, where it is kept in a narrow format.
+fn is_rounded_between(algorithm: &Algorithm, plan: &Plan, name: &str) -> bool {
+    let Some(tensor) = Tensor::known(name) else { return false };
+    let format = algorithm.of_tensor(tensor).and_then(|of| language::format_in_hbm(of, plan.precision));
+    format.is_some_and(Format::is_narrow) && algorithm.closed_form(plan).read.get(tensor) > 0
 }
 
 /// A grid of programs (thread blocks).
@@ -116,7 +131,7 @@ pub enum BlockRule {
 
 impl PartialEq for Algorithm {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.text().text == other.text().text)
+        Arc::ptr_eq(&self.0, &other.0) || (self.name() == other.name() && self.written() == other.written())
     }
 }
 
@@ -128,10 +143,8 @@ impl fmt::Debug for Algorithm {
     }
 }
 
-impl Algorithm {
-    /// Reads a text under a name. Errors with all that is wrong with it.
-    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let text = language::read(text)?;
+impl Read {
+    fn new(name: &str, text: language::Algorithm) -> Result<Self, Vec<Diagnostic>> {
         let named = text.tensors.iter().map(|tensor| Tensor::named(&tensor.name)).collect::<Option<Vec<_>>>();
         let Some(tensors) = named else {
             let what = "a tensor of this text has too long a name, or too many names of tensors were read before";
@@ -143,7 +156,25 @@ impl Algorithm {
             |(n, line): (usize, &Line)| LineFacts::of(line, &tensors, parts.kernel(line.kernel), parts.change(n));
         let lines = text.lines.iter().enumerate().map(facts).collect();
         let whole_rows = (0..text.kernels.len()).map(|kernel| language::whole_rows(&text, kernel)).collect();
-        Ok(Self(Arc::new(Read { name: name.to_owned(), text, lines, tensors, whole_rows, parts })))
+        let name = name.to_owned();
+        Ok(Self { name, text, of_group: None, written: None, lines, tensors, whole_rows, parts })
+    }
+
+    fn operation(&self, line: usize) -> String {
+        let label = &self.text.lines[line].label;
+        self.lines[line].tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+    }
+}
+
+impl Algorithm {
+    /// Reads a text under a name. Errors with all that is wrong with it.
+    pub fn read(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let own = Read::new(name, language::read(text)?)?;
+        let Some(sums) = reduced(&own.text) else { return Ok(Self(Arc::new(own))) };
+        let ReducedHeads { algorithm, inserted } = sums?;
+        let written = Some(Written::of(&own, inserted));
+        let of_group = Some(Self(Arc::new(Read { written, ..Read::new(name, algorithm)? })));
+        Ok(Self(Arc::new(Read { of_group, ..own })))
     }
 
     /// The name on the command line and in traces.
@@ -276,14 +307,6 @@ impl Algorithm {
         scores.is_some_and(|scores| total.write.get(scores) > 0)
     }
 
-    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
-    /// by a loop over them or since each makes a part of it; else one.
-    pub fn heads(&self, shape: &Shape) -> usize {
-        let is_of_group = self.text().kernels.iter().any(|kernel| kernel.is_of_group);
-        let makes_of_keys = |tensor: &language::Tensor| tensor.role == Role::Out && tensor.is_of_keys();
-        if is_of_group || self.text().tensors.iter().any(makes_of_keys) { shape.group() } else { 1 }
-    }
-
     /// What comes after a forward pass, whose results it reads.
     pub fn is_backward(&self) -> bool {
         self.text().after.is_some()
@@ -310,8 +333,7 @@ impl Algorithm {
 
     /// The operation of a line with the tensor that it moves, as lessons and traces have it: `load Q`.
     pub fn operation(&self, line: usize) -> String {
-        let label = &self.line(line).label;
-        self.facts(line).tensor.map_or_else(|| label.clone(), |tensor| format!("{label} {}", tensor.name()))
+        self.0.operation(line)
     }
 
     /// The statements of a line as the text has them.
@@ -432,9 +454,10 @@ impl Algorithm {
         self.closed_form_of(&Setting::new(plan.clone()))
     }
 
-    /// The same for any setting.
+    /// The same of what runs in any setting.
     pub fn closed_form_of(&self, setting: &Setting) -> Traffic {
-        self.traffic(&language::closed_form(self.text(), setting), &setting.plan)
+        let of = self.for_heads(setting.heads);
+        of.traffic(&language::closed_form(of.text(), setting), &setting.plan)
     }
 
     /// Steps in all, in O(t_r + t_c), visiting no tile.
@@ -442,9 +465,9 @@ impl Algorithm {
         language::closed_form(self.text(), &Setting::new(plan.clone())).total().steps
     }
 
-    /// The same for any setting.
+    /// The same of what runs in any setting.
     pub fn steps_of(&self, setting: &Setting) -> u64 {
-        language::closed_form(self.text(), setting).total().steps
+        language::closed_form(self.for_heads(setting.heads).text(), setting).total().steps
     }
 
     fn traffic(&self, tally: &Tally, plan: &Plan) -> Traffic {
@@ -457,6 +480,7 @@ impl Algorithm {
         }
         read.add(HbmTensor::BLOCK_TABLE, total.table_read);
         read.add(HbmTensor::SCALES, total.scales_read);
+        read.add(HbmTensor::MASK, total.mask_read);
         Traffic { read, write, sram_read: total.sram_read, sram_write: total.sram_write, flops: total.flops }
     }
 
@@ -511,6 +535,7 @@ fn beat(line: &Line, lane: Lane, change: Option<Change>, divides_weights: bool) 
         "scores" | "mask" => Beat::Score,
         "row-max" | "tile-max" | "exponentiate" | "row-sum" | "dropout" | "recompute" => Beat::Softmax,
         "rescale" | "merge-stats" => Beat::Rescale,
+        "add-heads" => Beat::Accumulate,
         "normalise" | "divide-rows" | "combine" => Beat::Store,
         _ => match (change, lane) {
             (Some(Change::Rescales), _) => Beat::Rescale,

@@ -63,16 +63,4 @@ impl fmt::Display for Arrival {
     }
 }
 
-impl TryFrom<String> for Arrival {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<Arrival> for String {
-    fn from(arrival: Arrival) -> Self {
-        arrival.to_string()
-    }
-}
+crate::sentence::stands_as_text!(Arrival);

@@ -24,6 +24,8 @@ pub struct Buffer {
     pub axis: Option<Axis>,
     /// Rows of all keys, of which tile operations use their part.
     pub is_whole_rows: bool,
+    /// How often it is there: once for each turn that lanes may have in hand, or once.
+    pub copies: usize,
 }
 
 impl Buffer {
@@ -42,6 +44,7 @@ impl Buffer {
                 _ => None,
             },
             is_whole_rows: of.shape == Shape::WHOLE_ROWS,
+            copies: of.copies,
         }
     }
 
@@ -58,8 +61,9 @@ impl Buffer {
         }
     }
 
+    /// Of all its copies.
     pub fn bytes(&self) -> u64 {
-        self.rows as u64 * self.cols as u64 * self.element_bytes
+        self.copies as u64 * self.rows as u64 * self.cols as u64 * self.element_bytes
     }
 }
 

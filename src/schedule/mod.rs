@@ -82,8 +82,10 @@ impl Schedule {
         Self::of(algorithm, Setting::new(plan))
     }
 
-    /// Learns how many steps each section has: by a walk, or where that would be long from closed sums.
+    /// The schedule of the text that runs for the heads of `setting`. Learns how many steps each section has: by a walk, or
+    /// where that would be long from closed sums.
     pub fn of(algorithm: &Algorithm, setting: Setting) -> Self {
+        let algorithm = algorithm.for_heads(setting.heads);
         let is_long = language::visits(algorithm.text(), &setting) > MOST_WALKED;
         let added_up = is_long.then(|| Self::added_up(algorithm, &setting)).flatten();
         added_up.unwrap_or_else(|| Self::walked(algorithm, setting))
@@ -91,6 +93,7 @@ impl Schedule {
 
     /// Walks the text once.
     pub fn walked(algorithm: &Algorithm, setting: Setting) -> Self {
+        let algorithm = algorithm.for_heads(setting.heads);
         Self::with(algorithm, setting, |walker, at, index, has_begun, first_reads| {
             let mut steps = 0;
             // Steps are only counted here, free or not.
@@ -110,6 +113,7 @@ impl Schedule {
     /// From the closed sums of its sections, visiting no step; `None` of a text that reads blocks `once`, where each first
     /// read is to be found.
     pub fn added_up(algorithm: &Algorithm, setting: &Setting) -> Option<Self> {
+        let algorithm = algorithm.for_heads(setting.heads);
         let ready = Ready::new(algorithm.text(), setting);
         let sections = language::Sections::new(Walker { algorithm: algorithm.text(), setting, ready: &ready })?;
         Some(Self::with(algorithm, setting.clone(), |_, at, _, has_begun, _| {
@@ -306,6 +310,9 @@ impl Schedule {
         if tensor == Tensor::SCALES {
             return (if step.free { 0 } else { self.cost(step).scales }, 0);
         }
+        if tensor == Tensor::MASK {
+            return (if step.free { 0 } else { self.cost(step).mask_read.at(self.counts(step)) }, 0);
+        }
         if self.facts(step).tensor != Some(tensor) {
             return (0, 0);
         }
@@ -338,7 +345,8 @@ impl Schedule {
 /// Calls `visit` with each step of `algorithm` in `setting` and its number, in order. Keeps none of them.
 pub fn each_step(algorithm: &Algorithm, setting: &Setting, mut visit: impl FnMut(u64, &Step)) {
     let mut n = 0;
-    let walked: ControlFlow<()> = language::walk(algorithm.text(), setting, &mut |step| {
+    let text = algorithm.for_heads(setting.heads).text();
+    let walked: ControlFlow<()> = language::walk(text, setting, &mut |step| {
         visit(n, step);
         n += 1;
         ControlFlow::Continue(())

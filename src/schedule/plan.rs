@@ -3,7 +3,7 @@
 use std::ops::{AddAssign, Range};
 use std::sync::Arc;
 
-use crate::attention::{Band, Head, Pages, Precision, Problem, Real, Runs, TileClass};
+use crate::attention::{Band, BiasOf, Head, Pages, Precision, Problem, Real, Runs, TileClass};
 
 use super::cuts::{Cut, Cuts};
 use super::language::Counts;
@@ -53,6 +53,8 @@ pub struct Plan {
     pub softcap: bool,
     pub alibi: bool,
     pub bias: bool,
+    /// The arrays that the bias is read from.
+    pub bias_of: BiasOf,
     /// A learned sink takes part in the softmax of each row: one number of a head, which costs no traffic.
     pub sinks: bool,
     pub dropout: DropoutCost,
@@ -95,20 +97,37 @@ impl Plan {
             softcap: false,
             alibi: false,
             bias: false,
+            bias_of: BiasOf::default(),
             sinks: false,
             dropout: DropoutCost::None,
             pages: None,
         }
     }
 
-    /// The plan of one batch entry of a problem (all its heads have the same).
+    /// The plan of one batch entry of a problem, for all its heads: where an array hides other pairs from one than from
+    /// another, a tile of which any of them sees something is computed.
     pub fn of_problem(problem: &Problem, batch: usize, tiling: Tiling, precision: Precision) -> Self {
+        Self::under(problem, problem.mask.band(&problem.shape, batch), batch, tiling, precision)
+    }
+
+    /// The plan of some heads of a batch entry.
+    pub fn of_heads(
+        problem: &Problem,
+        (batch, heads): (usize, Range<usize>),
+        tiling: Tiling,
+        precision: Precision,
+    ) -> Self {
+        Self::under(problem, problem.mask.band_of(&problem.shape, batch, heads), batch, tiling, precision)
+    }
+
+    fn under(problem: &Problem, band: Band, batch: usize, tiling: Tiling, precision: Precision) -> Self {
         let shape = problem.shape;
         Self {
             d_v: shape.d_v,
             softcap: problem.softcap.is_some(),
             alibi: problem.alibi_slopes.is_some(),
             bias: problem.bias.is_some(),
+            bias_of: problem.bias_of,
             sinks: problem.sinks.is_some(),
             dropout: match &problem.dropout {
                 None => DropoutCost::None,
@@ -116,7 +135,7 @@ impl Plan {
                 Some(_) => DropoutCost::Regenerated,
             },
             pages: problem.pages.clone().map(|pages| PagesOfBatch { pages, batch }),
-            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision).with_band(problem.mask.band(&shape, batch))
+            ..Self::new(shape.n_q, shape.n_k, shape.d, tiling, precision).with_band(band)
         }
     }
 

@@ -10,8 +10,8 @@ const OPENS: &str = "[step:";
 /// The lines (from 1) of `source` that carry out a line of the text, rising; none where no marker names its operation. Where
 /// several kernels of the text have an operation of that name, markers stand in the order of the text.
 pub fn kernel_lines(source: &str, algorithm: &Algorithm, line: usize) -> Vec<u16> {
-    let operation = algorithm.operation(line);
-    let before = (0..line).filter(|&before| algorithm.operation(before) == operation).count();
+    let operation = algorithm.written_operation(line);
+    let before = (0..line).filter(|&before| algorithm.written_operation(before) == operation).count();
     lines_of(source, &operation, before)
 }
 

@@ -19,12 +19,15 @@ pub const BLOCK_TABLE: &str = "block_table";
 /// The scales of blocks of inputs in e4m3, which are read with them.
 pub const SCALES: &str = "scales";
 
+/// A mask of booleans that an input brings, which is read with the bias, or in its place.
+pub const MASK: &str = "mask";
+
 /// Names that one process keeps, and bytes of one.
 const MOST: usize = 10_000;
 const LONGEST: usize = 64;
 
 static NAMES: LazyLock<RwLock<Vec<&'static str>>> =
-    LazyLock::new(|| RwLock::new([&FORWARD[..], &[BLOCK_TABLE, SCALES]].concat()));
+    LazyLock::new(|| RwLock::new([&FORWARD[..], &[BLOCK_TABLE, SCALES, MASK]].concat()));
 
 impl Tensor {
     pub const Q: Self = Self(0);
@@ -45,6 +48,7 @@ impl Tensor {
 
     pub const BLOCK_TABLE: Self = Self(FORWARD.len() as u16);
     pub const SCALES: Self = Self(FORWARD.len() as u16 + 1);
+    pub const MASK: Self = Self(FORWARD.len() as u16 + 2);
 
     /// The tensors of the forward passes.
     pub const FORWARD: [Self; FORWARD.len()] =
@@ -141,6 +145,7 @@ mod tests {
         }
         assert_eq!((Tensor::BLOCK_TABLE.name(), Tensor::known(BLOCK_TABLE)), (BLOCK_TABLE, Some(Tensor::BLOCK_TABLE)));
         assert_eq!((Tensor::SCALES.name(), Tensor::known(SCALES)), (SCALES, Some(Tensor::SCALES)));
+        assert_eq!((Tensor::MASK.name(), Tensor::known(MASK)), (MASK, Some(Tensor::MASK)));
         let [b, a] = ["zz_b", "zz_a"].map(|name| Tensor::named(name).unwrap());
         assert_eq!(Tensor::named("zz_b"), Some(b));
         assert_eq!(Tensor::named(&"z".repeat(LONGEST + 1)), None);

@@ -32,7 +32,7 @@ impl Tiling {
             BlockRule::Paper => Self::paper(shape.d, hardware.shared_bytes_per_block / precision.element_bytes()),
             BlockRule::Largest => largest(|tiling| {
                 let plan = Plan { d_v: shape.d_v, ..Plan::new(shape.n_q, shape.n_k, shape.d, tiling, precision) };
-                footprint(algorithm, &plan).fits(hardware)
+                footprint(algorithm.on(shape), &plan).fits(hardware)
             }),
         };
         Self { br: tiling.br.min(shape.n_q), bc: tiling.bc.min(shape.n_k) }

@@ -1,6 +1,6 @@
 //! Totals of a schedule or of a part of it: elements moved per tensor, SRAM traffic, FLOPs, tiles.
 
-use crate::attention::{Pages, TileClass};
+use crate::attention::{BiasOf, Pages, TileClass};
 
 use super::language::{Cost, Counts, MOST_TENSORS, SCALE_BYTES};
 use super::plan::Plan;
@@ -9,7 +9,7 @@ use super::tensor::Tensor;
 /// Elements of tensors, in the order of their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PerTensor {
-    moved: [Option<Moved>; MOST_TENSORS + 2],
+    moved: [Option<Moved>; MOST_TENSORS + 3],
 }
 
 /// Elements of one tensor.
@@ -29,6 +29,7 @@ pub struct HbmTensor {
 impl HbmTensor {
     pub const BLOCK_TABLE: Self = Self { tensor: Tensor::BLOCK_TABLE, element_bytes: Pages::ENTRY_BYTES };
     pub const SCALES: Self = Self { tensor: Tensor::SCALES, element_bytes: SCALE_BYTES };
+    pub const MASK: Self = Self { tensor: Tensor::MASK, element_bytes: BiasOf::BOOLEAN_BYTES };
 }
 
 impl PerTensor {
@@ -36,7 +37,7 @@ impl PerTensor {
         self.moved.iter().flatten().find(|moved| moved.of.tensor == tensor).map_or(0, |moved| moved.elements)
     }
 
-    /// A text has at most [`MOST_TENSORS`] tensors, and a run a block table and scales beside them.
+    /// A text has at most [`MOST_TENSORS`] tensors, and a run a block table, scales and a mask beside them.
     pub fn add(&mut self, of: HbmTensor, elements: u64) {
         if elements == 0 {
             return;
@@ -99,6 +100,8 @@ pub struct Amounts {
     /// Entries of the block table, and scales of blocks.
     table_read: u64,
     scales_read: u64,
+    /// Elements of a mask of booleans.
+    mask_read: u64,
     sram_read: u64,
     sram_write: u64,
     flops: Flops,
@@ -112,6 +115,7 @@ impl Amounts {
             hbm_write: cost.hbm_write.at(counts),
             table_read: cost.lookups * counts.entries,
             scales_read: cost.scales * counts.one,
+            mask_read: cost.mask_read.at(counts),
             sram_read: cost.sram_read.at(counts),
             sram_write: cost.sram_write.at(counts),
             flops: Flops { matmul: cost.matmul.at(counts), exp: cost.exp.at(counts), other: cost.other.at(counts) },
@@ -126,6 +130,7 @@ impl Amounts {
             hbm_write: steps * self.hbm_write,
             table_read: steps * self.table_read,
             scales_read: steps * self.scales_read,
+            mask_read: steps * self.mask_read,
             sram_read: steps * self.sram_read,
             sram_write: steps * self.sram_write,
             flops: Flops { matmul: steps * matmul, exp: steps * exp, other: steps * other },
@@ -153,6 +158,7 @@ impl Traffic {
             self.write.add(tensor, amounts.hbm_write);
             self.read.add(HbmTensor::BLOCK_TABLE, amounts.table_read);
             self.read.add(HbmTensor::SCALES, amounts.scales_read);
+            self.read.add(HbmTensor::MASK, amounts.mask_read);
         }
         self.sram_read += amounts.sram_read;
         self.sram_write += amounts.sram_write;

@@ -13,6 +13,7 @@ use super::number::Number;
 use crate::attention::dropout::Keep;
 use crate::attention::expected::{self, Compared, Expected, FORWARD, GRADIENTS, WrongNumber};
 use crate::attention::input::Layout;
+use crate::attention::pairs::Rows;
 use crate::attention::{Input, Problem, Window};
 use crate::machine::{self, Results};
 use crate::schedule::spec::{KeyLengths, Lengths, RunSpec, Splits};
@@ -150,6 +151,7 @@ const CONVENTIONS: [&str; 12] = [
 ];
 
 const OF_SCALES: &str = "Each load of a block of Q, K or V in e4m3 reads the scale of the block, 4 bytes.";
+const OF_MASK: &str = "Where the text loads the bias, a mask of booleans is read with it or in its place: the tensor `mask`, 1 byte a pair.";
 const OF_PAGES: &str = "Each load of a block of K or V reads from the block table an entry of 4 bytes for every page that its keys lie in.";
 
 /// Everything before the steps, which it has none of; `totals` are empty.
@@ -160,7 +162,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         version: VERSION,
         generator: concat!("tilescope ", env!("CARGO_PKG_VERSION")).into(),
         input: export.origin.clone(),
-        problem: facts(export.problem, plan, export.batch),
+        problem: facts(export.problem, plan),
         algorithm: export.schedule.algorithm.name().into(),
         text: Some(export.schedule.algorithm.text().text.clone()),
         tiling: Grid { br: plan.br, bc: plan.bc, t_r: plan.t_r(), t_c: plan.t_c() },
@@ -169,6 +171,7 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
         conventions: CONVENTIONS
             .into_iter()
             .chain(plan.pages.as_ref().map(|_| OF_PAGES))
+            .chain((plan.bias && plan.bias_of.has_booleans()).then_some(OF_MASK))
             .chain(plan.precision.has_scales().then_some(OF_SCALES))
             .map(Into::into)
             .collect(),
@@ -178,8 +181,13 @@ pub(super) fn head_of(export: &Export<'_>) -> Trace {
     }
 }
 
-fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
+fn facts(problem: &Problem, plan: &Plan) -> ProblemFacts {
     let (shape, mask) = (problem.shape, &problem.mask);
+    let runs = |rows: &Rows| {
+        let row = |row: &Vec<Range<usize>>| row.iter().map(|run| [run.start, run.end]).collect();
+        rows.as_slice().iter().take(shape.n_q).map(row).collect()
+    };
+    let array = plan.band.array.as_ref();
     ProblemFacts {
         batch: shape.batch,
         heads: shape.heads,
@@ -201,10 +209,8 @@ fn facts(problem: &Problem, plan: &Plan, batch: usize) -> ProblemFacts {
             documents: mask.documents.clone(),
             sequences: mask.varlen.as_ref().map(|all| all.to_vec()),
             heads_as_rows: mask.heads_as_rows,
-            array: mask.array.as_ref().map(|pairs| {
-                let row = |row: &Vec<Range<usize>>| row.iter().map(|run| [run.start, run.end]).collect();
-                pairs.rows(batch).iter().take(shape.n_q).map(row).collect()
-            }),
+            array: array.map(|pairs| runs(&pairs.some)),
+            array_of_all: array.filter(|pairs| pairs.some != pairs.every).map(|pairs| runs(&pairs.every)),
         },
         softcap: problem.softcap.map(Number),
         has_alibi: problem.alibi_slopes.is_some(),
@@ -293,7 +299,7 @@ fn of_backward(export: &Export<'_>, results: &[Results]) -> Result<Vec<Compared>
     let d_o = |head| export.d_o.map_or(ones.view(), |d_o| d_o.index_axis_move(Axis(0), head));
     let d_o: Vec<ArrayView2<'_, f64>> = heads.clone().map(d_o).collect();
     let plan = schedule.plan();
-    let stored = algorithm::stored_before(&schedule.algorithm, plan);
+    let stored = algorithm::stored_for_gradients(&schedule.algorithm, plan);
     let (of_queries, of_keys) =
         expected::backward(export.problem, (export.batch, heads), &d_o, plan.precision, stored)?;
     // What is of keys is the sum of the group.

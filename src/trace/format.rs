@@ -155,10 +155,13 @@ pub struct MaskFacts {
     /// Query heads that are the rows of each query: the masks are of queries, and each row sees what its query does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heads_as_rows: Option<usize>,
-    /// What an array of the input leaves of all this, of the batch entry: for each query, or for all alike, runs of keys
+    /// What an array of the input leaves of all this, of the trace's heads: for each query, or for all alike, runs of keys
     /// from the first up to, without, the second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<Vec<Vec<[usize; 2]>>>,
+    /// The same of what every head of the group sees, where `array` is what some of them do; absent where all see the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_of_all: Option<Vec<Vec<[usize; 2]>>>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::TraceError;
 use super::format::{FlopCounts, Moved, Step, Totals, Trace};
 use crate::attention::input::diagonals;
-use crate::attention::{Mask, Pages, Pairs, Shape};
+use crate::attention::{BiasOf, Mask, Pages, Pairs, Shape};
 use crate::schedule::language::{Kind, SCALE_BYTES, element_bytes};
 use crate::schedule::{Algorithm, OnChip, PagesOfBatch, Place, Plan, Tensor, Tiling};
 use crate::sentence::Sentence;
@@ -22,6 +22,7 @@ pub(super) fn validate(trace: &Trace) -> Result<(), TraceError> {
         kinds: kinds(own.as_ref()),
         makes_scores: makes_scores(own.as_ref()),
         counts_scales: trace.totals.tensors.contains_key(&Tensor::SCALES),
+        bias_of: bias_of(&trace.totals),
         ..Sums::default()
     };
     for (n, step) in (0..).zip(&trace.steps) {
@@ -43,6 +44,15 @@ fn kinds(own: Option<&Algorithm>) -> BTreeMap<Tensor, Kind> {
     }
 }
 
+/// The arrays that its bias is read from, by what it moves. In traces before they were told apart a mask moves as a bias.
+fn bias_of(totals: &Totals) -> BiasOf {
+    match [Tensor::BIAS, Tensor::MASK].map(|tensor| totals.tensors.contains_key(&tensor)) {
+        [false, true] => BiasOf::Booleans,
+        [true, true] => BiasOf::Both,
+        [_, false] => BiasOf::Numbers,
+    }
+}
+
 /// The lines of the trace's own text that make the scores of a tile, from 1.
 fn makes_scores(own: Option<&Algorithm>) -> Option<Vec<u32>> {
     let own = own?;
@@ -60,11 +70,15 @@ fn kind_of_forward(tensor: Tensor) -> Kind {
 
 /// What an array leaves of each row. Errors where it is not of as many queries and keys.
 fn array(trace: &Trace, shape: &Shape) -> Result<Option<Arc<Pairs>>, TraceError> {
-    let Some(rows) = &trace.problem.mask.array else { return Ok(None) };
+    let facts = &trace.problem.mask;
+    let Some(rows) = &facts.array else { return Ok(None) };
     let fits = |row: &Vec<[usize; 2]>| row.last().is_none_or(|[_, end]| *end <= shape.n_k);
     let runs = |row: &Vec<[usize; 2]>| row.iter().map(|&[start, end]| start..end).collect();
-    let is_one = rows.len() == 1 || rows.len() == shape.n_q;
-    let pairs = Pairs::of_rows(rows.iter().map(runs).collect()).filter(|_| is_one && rows.iter().all(fits));
+    let heads: Vec<_> = std::iter::once(rows).chain(&facts.array_of_all).collect();
+    let fits = heads.iter().all(|rows| matches!(rows.len(), n if n == 1 || n == shape.n_q) && rows.iter().all(fits));
+    let heads = heads.into_iter().map(|rows| rows.iter().map(runs).collect()).collect();
+    // What every head sees, some do: together they are what they were.
+    let pairs = Pairs::of_heads(heads).filter(|_| fits);
     let fault = "rising runs of keys are needed, for each query or for all alike";
     let place = Sentence::verbatim("problem.mask.array");
     pairs.map(|pairs| Some(Arc::new(pairs))).ok_or_else(|| TraceError::invalid(place, fault))
@@ -238,6 +252,7 @@ struct Sums {
     kinds: BTreeMap<Tensor, Kind>,
     /// Scales of blocks are among the bytes read; in traces before they were counted, they are not.
     counts_scales: bool,
+    bias_of: BiasOf,
     /// Where the text is there, its lines that make scores; they are known by their name else.
     makes_scores: Option<Vec<u32>>,
 }
@@ -267,7 +282,10 @@ impl Sums {
         let tensor = step.tensor.ok_or("it moves bytes, but no tensor")?;
         let entries = step.pages.as_ref().map_or(0, |pages| pages.len() as u64);
         let scales = u64::from(self.counts_scales && read > 0 && plan.precision.scales(tensor.name()));
-        let beside = entries * Pages::ENTRY_BYTES + scales * SCALE_BYTES;
+        let (rows, cols) = plan.spans(Place::new(step.i, step.j));
+        let is_masked = tensor == Tensor::BIAS && read > 0 && self.bias_of.has_booleans();
+        let pairs = if is_masked { (rows.len() * cols.len()) as u64 } else { 0 };
+        let beside = entries * Pages::ENTRY_BYTES + scales * SCALE_BYTES + pairs * BiasOf::BOOLEAN_BYTES;
         let read = read.checked_sub(beside).ok_or("it reads fewer bytes than stand beside its block")?;
         let element =
             element_bytes(tensor.name(), self.kinds.get(&tensor).copied().unwrap_or(Kind::Element), plan.precision);
@@ -275,14 +293,20 @@ impl Sums {
             let fault = Sentence::new("it moves part of an element: those of {0} have {1} {1|byte|bytes}");
             return Err(fault.with(tensor.name()).with(element));
         }
-        for (beside, elements, bytes) in
-            [(Tensor::BLOCK_TABLE, entries, Pages::ENTRY_BYTES), (Tensor::SCALES, scales, SCALE_BYTES)]
-        {
+        let all_beside = [
+            (Tensor::BLOCK_TABLE, entries, Pages::ENTRY_BYTES),
+            (Tensor::SCALES, scales, SCALE_BYTES),
+            (Tensor::MASK, pairs, BiasOf::BOOLEAN_BYTES),
+        ];
+        for (beside, elements, bytes) in all_beside {
             if elements > 0 {
                 let moved = self.tensors.entry(beside).or_default();
                 grow(&mut moved.read_elements, elements);
                 grow(&mut moved.read_bytes, elements * bytes);
             }
+        }
+        if read == 0 && write == 0 {
+            return Ok(());
         }
         let moved = self.tensors.entry(tensor).or_default();
         grow(&mut moved.read_bytes, read);

@@ -31,11 +31,16 @@ TEXT = "Tiled 矩阵 attention streams its keys 🙂 past a block"
 class Arguments(unittest.TestCase):
     def test_what_cannot_be_meant_is_told(self):
         file = "out.safetensors"
-        for arguments in ([], ["model", "1", file], ["model", "x", "text", file], ["model", "1", "text", "text"]):
+        wrong = [], ["model", "1", file], ["model", "x", "text", file], ["model", "1", "text", "text"], ["--queries"]
+        for arguments in wrong:
             said = io.StringIO()
             with contextlib.redirect_stderr(said):
                 self.assertEqual(example.main(arguments), 2)
-            self.assertIn("python capture_example.py MODEL LAYER TEXT", said.getvalue())
+            self.assertIn("python capture_example.py [--queries N] MODEL LAYER TEXT", said.getvalue())
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            self.assertEqual(example.main(["--queries", "1", "model", "1", "one", "two", file]), 2)
+        self.assertIn("those of one text", said.getvalue())
 
 
 class Labels(unittest.TestCase):
@@ -93,13 +98,14 @@ class Masks(unittest.TestCase):
         self.np = numpy
         self.random = numpy.random.default_rng(8)
 
-    def shown(self, n, causal, lengths, window):
-        """Key by key, by the words of the format."""
+    def shown(self, n, causal, lengths, window, queries=None):
+        """Key by key, by the words of the format; of the last queries, or of all."""
 
         def sees(i, j, length):
             return j < length and not (causal and j > i) and not (window is not None and j < i - window + 1)
 
-        return self.np.array([[[[sees(i, j, x) for j in range(n)] for i in range(n)]] for x in lengths])
+        rows = range(n - (queries or n), n)
+        return self.np.array([[[[sees(i, j, x) for j in range(n)] for i in rows]] for x in lengths])
 
     def test_rules_are_found_again(self):
         for n in (1, 2, 3, 7, 8):
@@ -115,6 +121,17 @@ class Masks(unittest.TestCase):
                             self.assertTrue(n == 1 or rule[0] == causal)
                             self.assertTrue(n == 1 or rule[2] == window)
 
+    def test_rules_of_the_last_queries_are_found_again(self):
+        for n in (2, 3, 7, 8):
+            for queries in (1, 2, n - 1):
+                for window in (None, 1, 2, n, n + 5):
+                    for causal in (False, True) if window is None else (True,):
+                        visible = self.shown(n, causal, [n], window, queries)
+                        rule = example.rule_of(visible, window)
+                        shape = visible.shape
+                        self.assertTrue((example.shown(shape, *rule) == visible).all(), (n, queries, causal, window, rule))
+                        self.assertTrue((self.shown(n, *rule, queries) == visible).all(), (n, queries, causal, window))
+
     def test_a_window_that_the_layer_does_not_tell_is_found(self):
         visible = self.shown(9, True, [9], 4)
         self.assertEqual(example.rule_of(visible, None), (True, [9], 4))
@@ -125,8 +142,8 @@ class Masks(unittest.TestCase):
         left[1, :, :, :2] = False  # padding at the left
         both = self.np.abs(self.np.subtract.outer(range(7), range(7)))[None, None] <= 2
         heads = self.np.concatenate([self.shown(4, True, [4], None), self.shown(4, False, [4], None)], axis=1)
-        decode = self.np.ones((1, 1, 1, 6), bool)
-        for visible in (left, both, heads, decode):
+        more = self.np.ones((1, 1, 6, 5), bool)
+        for visible in (left, both, heads, more):
             self.assertIsNone(example.rule_of(visible, None))
         for _ in range(100):
             visible = self.random.random((2, 1, 6, 6)) < 0.5
@@ -207,22 +224,26 @@ def reference(file, metadata):
     q, k, v = (file[name].astype(np.float64) for name in "qkv")
     if q.ndim == 3:
         q, k, v = q[None], k[None], v[None]
-    n = q.shape[2]
+    ahead = k.shape[2] - q.shape[2]
     lengths, group = json.loads(metadata["kv_lengths"]), q.shape[1] // k.shape[1]
     softcap, window = metadata.get("softcap"), int(metadata.get("sliding_window", 10**9))
-    mask = np.broadcast_to(file.get("mask", True), (*q.shape[:2], n, n))
+    mask = np.broadcast_to(file.get("mask", True), (*q.shape[:3], k.shape[2]))
     o = np.zeros((*q.shape[:3], v.shape[3]))
     for b, h, i in np.ndindex(o.shape[:3]):
         s = float(metadata["scale"]) * (k[b, h // group] @ q[b, h, i])
         if softcap:
             s = float(softcap) * np.tanh(s / float(softcap))
-        for j in range(n):
-            late = metadata["causal"] == "true" and j > i
-            if j >= lengths[b] or late or j < i - window + 1 or not mask[b, h, i, j]:
+        for j in range(k.shape[2]):
+            late = metadata["causal"] == "true" and j > i + ahead
+            if j >= lengths[b] or late or j < i + ahead - window + 1 or not mask[b, h, i, j]:
                 s[j] = -np.inf
         p = np.exp(s - s.max())
         o[b, h, i] = (p / p.sum()) @ v[b, h // group]
     return o.reshape(file["o"].shape)
+
+
+def chosen(queries):
+    return [] if queries is None else ["--queries", str(queries)]
 
 
 @unittest.skipUnless(MODELS, "families of models: torch, transformers or safetensors is not there")
@@ -265,13 +286,13 @@ class TinyModels(unittest.TestCase):
         tokenizer(tokens).save_pretrained(self.folder / "model")
         return str(self.folder / "model")
 
-    def capture(self, model, layer, *texts):
+    def capture(self, model, layer, *texts, queries=None):
         """What the script says, its exit code, and the capture as tensors and metadata; None where none was written."""
         from safetensors import safe_open
 
         path, said = self.folder / "capture.safetensors", io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = example.main([model, str(layer), *texts, str(path)])
+            code = example.main([*chosen(queries), model, str(layer), *texts, str(path)])
         self.assertEqual(said.getvalue().count("\n"), 1, said.getvalue())
         if not path.exists():
             return said.getvalue(), code, None, None
@@ -296,18 +317,20 @@ class Families(TinyModels):
             plain(**words(list(texts), return_tensors="pt", padding=len(texts) > 1))
         return found[0].numpy()
 
-    def holds(self, model, layer, projection, expected, *texts, masks=()):
+    def holds(self, model, layer, projection, expected, *texts, masks=(), queries=None):
         """The capture has the model's own output and gives it again by its own words, but not without one of them."""
         import numpy as np
 
-        said, code, file, metadata = self.capture(model, layer, *texts)
+        said, code, file, metadata = self.capture(model, layer, *texts, queries=queries)
         self.assertEqual(code, 0, said)
         o = file["o"] if file["o"].ndim == 4 else file["o"][None]
         own = self.own_output(model, projection, *texts)
+        # Of a model that is run whole, and keeps no cache.
+        own = own if queries is None else own[:, -queries:]
         np.testing.assert_allclose(o.transpose(0, 2, 1, 3).reshape(own.shape), own, rtol=0, atol=2e-6)
         np.testing.assert_allclose(reference(file, metadata), file["o"], rtol=0, atol=5e-6)
         known = {key: metadata.get(key) for key in ("causal", "scale", "kv_lengths", "sliding_window", "softcap")}
-        n = file["q"].shape[-2]
+        n = file["k"].shape[-2]
         whole = json.dumps([n] * len(texts))
         default = {"causal": "true", "kv_lengths": whole, "sliding_window": None, "softcap": None}
         self.assertEqual(known, default | expected)
@@ -445,6 +468,41 @@ class Families(TinyModels):
         self.assertEqual((code, file), (2, None))
         self.assertRegex(said, "mistral: query \\d+ of sequence 1 sees no key")
 
+    def test_the_last_queries_find_the_others_in_the_cache(self):
+        """A decode step and two chunks, of a model that sees all, and of one whose cache lets go of what its window hides."""
+        import numpy as np
+
+        for family, own, window in (("llama", {}, None), ("mistral", {"sliding_window": 6}, 6)):
+            model = self.save(family, **own)
+            _, code, whole, words = self.capture(model, 1, TEXT)
+            self.assertEqual(code, 0)
+            n = whole["q"].shape[1]
+            for queries in (1, 5, n - 1):
+                said, code, file, metadata = self.capture(model, 1, TEXT, queries=queries)
+                self.assertEqual(code, 0, said)
+                keys = file["k"].shape[1]
+                self.assertEqual(file["q"].shape[1], queries)
+                self.assertTrue(keys == n if window is None else keys >= min(n, queries + window - 1), keys)
+                # The very rows of the whole text.
+                for name, rows in (("q", queries), ("o", queries), ("k", keys), ("v", keys)):
+                    np.testing.assert_allclose(file[name], whole[name][:, -rows:], rtol=0, atol=5e-6)
+                np.testing.assert_allclose(reference(file, metadata), file["o"], rtol=0, atol=5e-6)
+                self.assertEqual(json.loads(metadata["tokens"]), json.loads(words["tokens"])[-keys:])
+                self.assertIn(f"the last {queries} tokens", metadata["note"])
+                expected = {"scale": "0.25", "causal": json.dumps(queries > 1)}
+                if window is not None and (queries > 1 or keys > window):
+                    expected |= {"causal": "true", "sliding_window": "6"}
+                self.holds(model, 1, "layers.1.self_attn.o_proj", expected, TEXT, queries=queries)
+
+    def test_queries_that_cannot_be_are_refused(self):
+        model = self.save("llama")
+        for queries in (0, 1000):
+            said, code, file, _ = self.capture(model, 1, TEXT, queries=queries)
+            self.assertEqual((code, file), (2, None))
+            self.assertRegex(said, f"--queries {queries}: the text has \\d+ tokens")
+        said, code, file, _ = self.capture(self.save("bert", "WordPiece"), 1, "a block of keys", queries=1)
+        self.assertEqual((code, file), (2, None), said)
+
     def test_other_refusals_are_one_line(self):
         model = self.save("llama")
         said, code, file, _ = self.capture(model, 7, TEXT)
@@ -463,11 +521,13 @@ class Families(TinyModels):
         self.assertIn("1 weights are not in the model's files, layers.0.self_attn.q_proj.weight among them", said)
 
 
-# Captures to be read by the program: name, family, what it has of its own, tokenizer, layer, texts.
+# Captures to be read by the program: name, family, what it has of its own, tokenizer, layer, texts, last queries.
 SHORT, LONG = "\u77e9\u9635 a block", "tiled attention streams its keys past a block"
 SMALL = {"hidden_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "num_hidden_layers": 2}
 CAPTURES = [
     ("llama", "llama", {}, "ByteLevel", 1, [SHORT]),
+    ("llama-decode", "llama", {}, "ByteLevel", 1, [SHORT], 1),
+    ("mistral-window-chunk", "mistral", {"sliding_window": 3}, "ByteLevel", 1, [SHORT], 4),
     ("mistral-window", "mistral", {"sliding_window": 3}, "ByteLevel", 1, [SHORT]),
     ("gemma2-softcap-window", "gemma2", {"attn_logit_softcapping": 0.5, "sliding_window": 3}, "ByteFallback", 0, [SHORT]),
     ("bert-batch", "bert", {}, "WordPiece", 1, ["a keys", LONG]),
@@ -482,9 +542,9 @@ class Written(TinyModels):
         import numpy as np
         from safetensors import safe_open
 
-        for name, family, changes, tokens, layer, texts in CAPTURES:
+        for name, family, changes, tokens, layer, texts, *queries in CAPTURES:
             model = self.save(family, tokens, **(SMALL | changes))
-            said, code, tensors, metadata = self.capture(model, layer, *texts)
+            said, code, tensors, metadata = self.capture(model, layer, *texts, queries=next(iter(queries), None))
             self.assertEqual(code, 0, said)
             with safe_open(pathlib.Path(__file__).with_name(f"{name}.safetensors"), "numpy") as file:
                 self.assertEqual(set(file.keys()), set(tensors))
@@ -497,12 +557,12 @@ class Written(TinyModels):
 
 def write():
     """Writes the captures beside this file."""
-    for name, family, changes, tokens, layer, texts in CAPTURES:
+    for name, family, changes, tokens, layer, texts, *queries in CAPTURES:
         models, path = TinyModels(), pathlib.Path(__file__).resolve().with_name(f"{name}.safetensors")
         models.setUp()
         pathlib.Path(models.save(family, tokens, **(SMALL | changes))).rename(models.folder / f"tiny-random-{family}")
         with contextlib.chdir(models.folder):
-            if example.main([f"tiny-random-{family}", str(layer), *texts, str(path)]):
+            if example.main([*chosen(next(iter(queries), None)), f"tiny-random-{family}", str(layer), *texts, str(path)]):
                 return 1
         models.doCleanups()
     return 0

@@ -4,17 +4,18 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array2, ArrayD, Axis, s};
 use serde_json::Value;
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::error_rule::max_error;
 use tilescope::attention::input::{self, Input};
-use tilescope::attention::oracle::Output;
-use tilescope::attention::{Align, Precision, Problem};
+use tilescope::attention::oracle::{self, Output};
+use tilescope::attention::{Align, Head, Precision, Problem};
 
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
 /// One golden file with what the manifest says of it.
+#[derive(Clone)]
 pub struct Case {
     pub name: String,
     pub problem: Problem,
@@ -25,6 +26,7 @@ pub struct Case {
 
 /// The names of the results.
 const RESULTS: [&str; 4] = ["O", "m", "l", "L"];
+const GRADIENTS: [&str; 3] = ["dQ", "dK", "dV"];
 
 /// The entries of the manifest.
 pub fn manifest() -> Vec<Value> {
@@ -71,6 +73,45 @@ fn array(file: &[u8], name: &str) -> ArrayD<f64> {
     ArrayD::from_shape_vec(shape, npy.into_vec::<f64>().expect("f64")).expect("as many values as its shape says")
 }
 
+fn matrix(all: &ArrayD<f64>, batch: usize, head: usize) -> Array2<f64> {
+    let of_head = all.index_axis(Axis(0), batch).index_axis_move(Axis(0), head);
+    of_head.to_owned().into_dimensionality().expect("a matrix")
+}
+
+/// What roundings of P, dS, O and D change in dQ, dK and dV, squared and in units of a rounding, as matrix products; O is
+/// also rounded after each block of `keys`.
+fn squares(head: &Head<f64>, d_o: &Array2<f64>, keys: Option<usize>) -> [Array2<f64>; 3] {
+    let square = |matrix: &Array2<f64>| matrix.mapv(|x| x * x);
+    let (n_q, n_k) = (head.n_q(), head.n_k());
+    let p = (0..n_q).flat_map(|i| oracle::row(head, i).p).collect();
+    let p = Array2::from_shape_vec((n_q, n_k), p).expect("a weight a pair");
+    let keep = Array2::from_shape_fn((n_q, n_k), |(i, j)| head.dropout_factor(i, j));
+    let dots = head.q.dot(&head.k.t()) * head.scale;
+    let slope = dots.mapv(|s| head.softcap.map_or(1.0, |cap| 1.0 - (s / cap).tanh().powi(2)));
+    let weights = &p * &keep;
+    let o = weights.dot(&head.v);
+    let delta = (&o * d_o).sum_axis(Axis(1)).insert_axis(Axis(1));
+    let of_delta = p * slope * head.scale;
+    let d_s = &of_delta * &(d_o.dot(&head.v.t()) * &keep - &delta);
+    let mut of_o = square(&o) + square(&weights).dot(&square(&head.v));
+    // Not after the last block that a query sees.
+    for (i, end) in
+        (0..n_q).flat_map(|i| keys.into_iter().flat_map(move |keys| (keys..n_k).step_by(keys)).map(move |end| (i, end)))
+    {
+        let is_seen = |mut keys: std::ops::Range<usize>| keys.any(|j| head.sees(i, j));
+        let block = end - keys.expect("blocks")..end;
+        if is_seen(block) && is_seen(end..n_k) {
+            let so_far = weights.slice(s![i, ..end]).dot(&head.v.slice(s![..end, ..]));
+            of_o.row_mut(i).zip_mut_with(&so_far, |sum, o| *sum += o * o);
+        }
+    }
+    let of_d = (of_o * square(d_o)).sum_axis(Axis(1)).insert_axis(Axis(1));
+    let (scores, of_keys) = (square(&d_s), square(&of_delta) * &of_d);
+    let d_q = scores.dot(&square(&head.k)) + square(&of_delta.dot(&head.k)) * &of_d;
+    let d_k = (scores + of_keys).t().dot(&square(&head.q));
+    [d_q, d_k, square(&weights).t().dot(&square(d_o))]
+}
+
 impl Case {
     /// The exact O, m, l and L of one head.
     fn exact(&self, batch: usize, head: usize) -> [Vec<f64>; 4] {
@@ -92,24 +133,44 @@ impl Case {
 
     /// How far a result or a gradient may be off, by the manifest's rule.
     pub fn bound_of(&self, name: &str, precision: Precision) -> f64 {
+        self.bound_after(name, precision, None)
+    }
+
+    /// The same where O is rounded after each block of so many keys.
+    pub fn bound_after(&self, name: &str, precision: Precision, keys: Option<usize>) -> f64 {
         if let Some(result) = RESULTS.iter().position(|result| *result == name) {
             return self.bound(result, precision);
         }
         let scores = self.largest_score();
-        let is_large = scores > 5e3;
-        let format = if is_large { Precision::F32.name() } else { precision.name() };
+        let format = if scores > 5e3 { Precision::F32.name() } else { precision.name() };
         let baseline = self.entry["naive_baseline_max_abs_err"][format.as_ref()][name].as_f64().unwrap_or(0.0);
-        let floor = match precision {
-            Precision::F64 => 1e-11,
-            // P = exp(S - L) carries the rounding of L.
-            _ if is_large => f64::from(f32::EPSILON) * scores,
-            Precision::F32 => 2e-6,
-            Precision::F16 => 1e-3,
-            _ => 8e-3,
+        let (floor, epsilon, baseline) = match precision {
+            Precision::F64 => (1e-11_f64, f64::EPSILON, 0.0),
+            Precision::F32 => (2e-6, f64::from(f32::EPSILON), baseline),
+            Precision::F16 => (1e-3, f64::from(f32::EPSILON), baseline),
+            _ => (8e-3, f64::from(f32::EPSILON), baseline),
         };
-        let baseline = if precision == Precision::F64 { 0.0 } else { baseline };
-        let largest = self.tensor(name).iter().fold(1.0, |most: f64, x| most.max(x.abs()));
-        3.0 * baseline + floor * largest
+        let gradient = GRADIENTS.iter().position(|gradient| *gradient == name).expect("a result or a gradient");
+        // P = exp(S - L) carries the rounding of L.
+        2.0 * baseline + floor.max(epsilon * scores) * self.sizes(keys)[gradient]
+    }
+
+    /// The largest number of dQ, dK and dV, or of the random walk of what is rounded on the way to each.
+    fn sizes(&self, keys: Option<usize>) -> [f64; 3] {
+        let (problem, d_o) = (&self.problem, self.tensor("dO"));
+        let shape = problem.shape;
+        let mut walks = GRADIENTS.map(|name| ArrayD::<f64>::zeros(self.tensor(name).raw_dim()));
+        for (batch, head) in (0..shape.batch).flat_map(|batch| (0..shape.heads).map(move |head| (batch, head))) {
+            let d_o = matrix(&d_o, batch, head);
+            let squares = squares(&problem.head::<f64>(batch, head, Precision::F64), &d_o, keys);
+            for (n, squares) in squares.into_iter().enumerate() {
+                let at = if n == 0 { head } else { shape.kv_head(head) };
+                let mut walk = walks[n].index_axis_mut(Axis(0), batch);
+                walk.index_axis_mut(Axis(0), at).zip_mut_with(&squares.into_dyn(), |sum, square| *sum += square);
+            }
+        }
+        let largest = |values: &ArrayD<f64>| -> f64 { values.iter().fold(0.0, |most: f64, x| most.max(x.abs())) };
+        [0, 1, 2].map(|n: usize| largest(&self.tensor(GRADIENTS[n])).max(largest(&walks[n]).sqrt()))
     }
 
     /// What is not within the bound of the manifest's `tolerance_rule`; empty when all is.

@@ -38,7 +38,10 @@ fn add_head(problem: &Problem, (batch, at, kv): (usize, usize, usize), d_o: Arra
     for i in 0..head.n_q() {
         let p = oracle::row(&head, i).p;
         let seen: Vec<usize> = (0..head.n_k()).filter(|&j| head.sees(i, j) && p[j] != 0.0).collect();
-        let dp: Vec<f64> = seen.iter().map(|&j| d_o.row(i).dot(&head.v.row(j))).collect();
+        // What of a weight dropout leaves, and of its gradient.
+        let keep = |j: usize| head.dropout_factor(i, j);
+        let of_kept = |j: usize| if keep(j) == 0.0 { 0.0 } else { keep(j) * d_o.row(i).dot(&head.v.row(j)) };
+        let dp: Vec<f64> = seen.iter().map(|&j| of_kept(j)).collect();
         let delta: f64 = seen.iter().zip(&dp).map(|(&j, dp)| p[j] * dp).sum();
         for (&j, dp) in seen.iter().zip(&dp) {
             let dot = head.scale * head.q.row(i).dot(&head.k.row(j));
@@ -46,7 +49,7 @@ fn add_head(problem: &Problem, (batch, at, kv): (usize, usize, usize), d_o: Arra
             let ds = head.scale * p[j] * (dp - delta) * uncap;
             all.dq.slice_mut(ndarray::s![batch, at, i, ..]).scaled_add(ds, &head.k.row(j));
             all.dk.slice_mut(ndarray::s![batch, kv, j, ..]).scaled_add(ds, &head.q.row(i));
-            all.dv.slice_mut(ndarray::s![batch, kv, j, ..]).scaled_add(p[j], &d_o.row(i));
+            all.dv.slice_mut(ndarray::s![batch, kv, j, ..]).scaled_add(keep(j) * p[j], &d_o.row(i));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Random plans and problems, and a machine that only ever steps forwards.
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod dropout;
 pub mod golden;
 #[cfg(feature = "wgpu")]
 pub mod gpu;
@@ -124,6 +125,12 @@ pub fn is_tile(plan: &Plan, i: usize, j: usize) -> bool {
     plan.band.sequences.as_ref().is_none_or(|all| all.place(first.0, first.1).is_some())
 }
 
+/// Arrays that a bias may be made of.
+fn bias_of(n: usize) -> tilescope::attention::BiasOf {
+    use tilescope::attention::BiasOf::{Booleans, Both, Numbers};
+    [Numbers, Booleans, Both][n]
+}
+
 fn plans_under(masks: fn(usize, usize) -> BoxedStrategy<Mask>) -> impl Strategy<Value = Plan> {
     let sizes = (tokens(50), 1usize..9, 1usize..9, 1usize..20, 1usize..20);
     let modifiers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..3, 0..5usize);
@@ -141,6 +148,7 @@ fn plans_under(masks: fn(usize, usize) -> BoxedStrategy<Mask>) -> impl Strategy<
                     softcap,
                     alibi,
                     bias,
+                    bias_of: bias_of((d + d_v) % 3),
                     sinks,
                     dropout,
                     ..Plan::new(n_q, n_k, d, Tiling { br, bc }, precision).with_band(band)
@@ -262,7 +270,9 @@ pub fn stepped(run: &Run, problem: &Problem, cursor: u64) -> View {
 
 fn step_up_to<T: Real>(run: &Run, problem: &Problem, cursor: u64) -> View {
     let schedule = &run.schedule;
-    let given = [inputs::<T>(schedule, problem, None, run.batch, run.head).expect("the run had them")];
+    let first = run.head - schedule.setting.picked(run.head);
+    let of = |head: usize| inputs::<T>(schedule, problem, None, run.batch, head).expect("the run had them");
+    let given: Vec<Given<T>> = (first..first + schedule.setting.heads).map(of).collect();
     let program = Program::new(&schedule.algorithm);
     let mut machine = Machine::new(&program, &schedule.setting, &given).expect("the run had one");
     let (mut steps, mut done) = (Vec::new(), 0);

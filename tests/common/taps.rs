@@ -12,8 +12,10 @@ fn bounds(problem: &Problem, batch: usize, head: usize, plan: &Plan) -> Vec<Erro
     let shape = problem.shape;
     let up_to = |keys: usize| {
         let prefix = with(problem.clone(), |p| {
-            let lengths = p.mask.key_lengths.take().unwrap_or_else(|| vec![shape.n_k; shape.batch]);
-            p.mask.key_lengths = Some(lengths.into_iter().map(|length| length.min(keys)).collect());
+            // Each sequence keeps its diagonal: what it sees of the keys up to there is what it saw of them.
+            p.mask = p.mask.until_key(&shape, keys);
+            let [cut, whole] = [&*p, problem].map(|p| p.mask.band(&shape, batch));
+            assert!((0..shape.n_q).all(|i| (0..shape.n_k).all(|j| cut.keeps(i, j) == (j < keys && whole.keeps(i, j)))));
         });
         error_rule::reference(&prefix, batch, head, Precision::F32).bound
     };

@@ -3,10 +3,11 @@
 use ndarray::{Array4, s};
 use tilescope::attention::cases::{self, with};
 use tilescope::attention::error_rule::max_error;
+use tilescope::attention::mask::Diagonal;
 use tilescope::attention::{Align, Mask, Precision, Problem, Shape};
 
 use super::common::gradients::{self, Gradients};
-use super::common::{golden, skips};
+use super::common::{dropout, golden};
 use super::player::{Job, ORDERS, Player, Variant, take};
 use super::{Fault, GOLDEN, can_build};
 
@@ -102,13 +103,27 @@ fn own_cases(d: usize) -> Vec<Case> {
         p.bias = Some(Array4::from_shape_fn((2, 1, 75, 101), |(b, _, i, j)| ((b + i * j) % 7) as f64 / 4.0));
     });
     cases.push(Case::by_definition(format!("d {d}, every modifier"), all));
+    // The diagonal, and that of ALiBi, ends at each length: beside a block, and at primes.
+    let each = with(cases::problem(Shape { batch: 9, n_q: 35, n_k: 71, ..shape }), |p| {
+        let key_lengths = Some(vec![0, 1, 15, 17, 31, 33, 65, 67, 71]);
+        let window_left = Some(40);
+        let diagonal = Diagonal::Lengths;
+        p.mask = Mask { causal: true, window_left, key_lengths, diagonal, ..Mask::default() };
+        // Small scores, as the bound is for them.
+        p.alibi_slopes = Some(ndarray::Array2::from_shape_fn((9, 4), |(b, h)| (1 + (b + h) % 3) as f64 / 16.0));
+    });
+    let from_the_first = with(each.clone(), |p| p.mask.align = Align::TopLeft);
+    cases.push(Case::by_definition(format!("d {d}, a diagonal of each length"), each));
+    cases.push(Case::by_definition(format!("d {d}, ALiBi of each length"), from_the_first));
+    let dropped = dropout::cases(d).into_iter().filter(|case| case.problem.not_finite().is_empty());
+    cases.extend(dropped.map(|case| Case::by_definition(case.name, case.problem)));
     cases
 }
 
 /// Golden cases and those of a variant, with what flash2 leaves of each.
 pub fn cases_of(variant: Variant, smaller: usize) -> Result<Vec<Case>, String> {
-    let golden = GOLDEN.iter().filter(|case| case.problem.dropout.is_none());
-    let golden = golden.filter(|case| (smaller + 1..=variant.d).contains(&case.problem.shape.d)).map(Case::golden);
+    let golden =
+        GOLDEN.iter().filter(|case| (smaller + 1..=variant.d).contains(&case.problem.shape.d)).map(Case::golden);
     let mut cases: Vec<Case> = own_cases(variant.d).into_iter().chain(golden).collect();
     let forward = Player::new(Variant { kernel: "flash2", deterministic: false, ..variant }, &[])?;
     let jobs: Vec<Job<'_>> = cases.iter().map(|case| Job::new(&case.problem, 0)).collect();
@@ -180,8 +195,6 @@ fn check_kernel(kernel: &str, deterministic: bool) {
         println!("{}: {} cases in {} orders", variant.name(), cases.len(), ORDERS.len());
         smaller = variant.d;
     }
-    let dropout = GOLDEN.iter().filter(|case| case.problem.dropout.is_some()).count();
-    skips::skipped_here(&format!("{dropout} golden cases"), "the kernel has no dropout");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

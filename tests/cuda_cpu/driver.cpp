@@ -14,10 +14,13 @@
 struct Header {
     int32_t order, seed;
     int32_t batch, heads, kv_heads, n_q, n_k, d, d_v;
-    int32_t offset, left, right;
+    int32_t left, right;
     int32_t bias_length, bias_strides[4];   // length 0: none
     int32_t has_slopes, splits;
-    float scale, softcap;
+    int32_t dropout, mask_length;           // of dropout, 0: none; of its mask, 0: by the seed
+    uint32_t drop_seed[2], last_dropped;
+    int32_t drawn_q, drawn_k;
+    float scale, softcap, kept;
 };
 
 // An array of exactly `count` elements.
@@ -115,20 +118,25 @@ int main(int count, char **arguments) {
         size_t rows = (size_t)h.batch * h.heads * h.n_q, keys = (size_t)h.batch * h.kv_heads * h.n_k;
         Array<ELEMENT> q(rows * h.d), k(keys * h.d), v(keys * h.d_v), o(rows * h.d_v);
         Array<float> bias(h.bias_length), slopes(h.has_slopes ? h.batch * h.heads : 0);
-        Array<int> key_lengths(h.batch);
+        Array<int> key_lengths(h.batch), diagonals(h.batch), ahead(h.batch);
+        Array<unsigned char> keep_mask(h.mask_length);
         Array<float> m(rows), l(rows), lse(rows);
         q.read(problems), k.read(problems), v.read(problems);
-        bias.read(problems), slopes.read(problems), key_lengths.read(problems);
+        bias.read(problems), slopes.read(problems);
+        key_lengths.read(problems), diagonals.read(problems), ahead.read(problems), keep_mask.read(problems);
 
         Attention a = {};
         a.q = q.data, a.k = k.data, a.v = v.data, a.o = o.data;
         a.bias = h.bias_length ? bias.data : nullptr;
         a.slopes = h.has_slopes ? slopes.data : nullptr;
-        a.key_lengths = key_lengths.data;
+        a.key_lengths = key_lengths.data, a.diagonals = diagonals.data, a.ahead = ahead.data;
+        a.dropout = h.dropout, a.kept = h.kept, a.keep_mask = h.mask_length ? keep_mask.data : nullptr;
+        a.seed[0] = h.drop_seed[0], a.seed[1] = h.drop_seed[1], a.last_dropped = h.last_dropped;
+        a.drawn_q = h.drawn_q, a.drawn_k = h.drawn_k;
         a.m = m.data, a.l = l.data, a.lse = lse.data;
         for (int axis = 0; axis < 4; axis++) a.bias_strides[axis] = h.bias_strides[axis];
         a.n_q = h.n_q, a.n_k = h.n_k, a.d = h.d, a.d_v = h.d_v, a.heads = h.heads, a.kv_heads = h.kv_heads;
-        a.offset = h.offset, a.left = h.left, a.right = h.right, a.scale = h.scale, a.softcap = h.softcap;
+        a.left = h.left, a.right = h.right, a.scale = h.scale, a.softcap = h.softcap;
 #if defined(KERNEL_STANDARD)
         Array<float> s(rows * h.n_k), p(rows * h.n_k);
         a.s = s.data, a.p = p.data;

@@ -1,5 +1,5 @@
 //! The CUDA kernels' own sources, compiled for the CPU by headers that play the thread block, on every golden and
-//! built-in case without dropout; and mutants of them that the same cases must catch.
+//! built-in case, with dropout where a kernel knows it; and mutants of them that the same cases must catch.
 //!
 //! Between barriers, threads run forwards, backwards and at random: results must be bit-equal. Where g++ or its
 //! sanitizers are missing, the tests print what they skipped; `TILESCOPE_REQUIRE_GPU=1` makes that a failure.
@@ -16,7 +16,7 @@ mod threads;
 
 use std::sync::{LazyLock, OnceLock};
 
-use common::{golden, not_finite, skips};
+use common::{dropout, golden, not_finite, skips};
 use player::{Answer, Job, ORDERS, Player, Variant};
 use tilescope::attention::cases::{self, single, with};
 use tilescope::attention::error_rule::{self, Errors, Reference};
@@ -108,12 +108,11 @@ impl BuiltIn {
 
 static GOLDEN: LazyLock<Vec<golden::Case>> = LazyLock::new(golden::cases);
 
-/// Every golden and built-in case, dropout aside, and those with what is not finite; golden values are exact in each format.
+/// Every golden and built-in case, and those with what is not finite or with dropout; golden values are exact in each format.
 fn all_cases(precision: Precision) -> &'static [Case] {
     static SETS: [OnceLock<Vec<Case>>; 3] = [const { OnceLock::new() }; 3];
     let at = [Precision::F32, Precision::F16, Precision::BF16].iter().position(|known| *known == precision);
     SETS[at.expect("a format of a kernel")].get_or_init(|| {
-        let golden = GOLDEN.iter().filter(|case| case.problem.dropout.is_none());
         // Beside the blocks of 16, 32 and 64: what is not finite shares tiles with what is, seen and hidden.
         // The second size has two blocks of 64 keys; a case in three of it is enough for that.
         let odd = not_finite::cases(17, 40, 8).into_iter().chain(not_finite::cases(40, 70, 8).into_iter().step_by(3));
@@ -125,8 +124,8 @@ fn all_cases(precision: Precision) -> &'static [Case] {
         });
         let lowest = cases::Case { name: "a bias of the lowest number".into(), problem: lowest };
         // Those that most mutants die of come first, the largest last.
-        let built_in = cases::cases().into_iter().chain([lowest]).chain(odd);
-        built_in.map(|case| Case::built_in(case, precision)).chain(golden.map(Case::Golden)).collect()
+        let built_in = cases::cases().into_iter().chain([lowest]).chain(odd).chain(dropout::cases(24));
+        built_in.map(|case| Case::built_in(case, precision)).chain(GOLDEN.iter().map(Case::Golden)).collect()
     })
 }
 
@@ -201,24 +200,30 @@ fn check_variants(variants: &[Variant], cases: &[&Case]) {
         let same = smaller.filter(|smaller| smaller.variant.kernel == variant.kernel);
         let fits = |case: &&&Case| {
             let problem = case.problem();
-            player.takes(problem) && !same.as_ref().is_some_and(|smaller| smaller.takes(problem))
+            variant.takes(problem) && !same.as_ref().is_some_and(|smaller| smaller.variant.takes(problem))
         };
         let own = own_cases(variant.d, variant.precision);
         let mine: Vec<&Case> = cases.iter().filter(fits).copied().chain(&own).collect();
         ran += mine.len();
-        is_taken.iter_mut().zip(cases).for_each(|(is_taken, case)| *is_taken |= player.takes(case.problem()));
+        is_taken.iter_mut().zip(cases).for_each(|(is_taken, case)| *is_taken |= variant.takes(case.problem()));
         wrong.extend(check(&player, &mine).into_iter().map(|fault| format!("{}: {}", variant.name(), fault.what)));
         println!("{}: {} cases in {} orders", variant.name(), mine.len(), ORDERS.len());
         smaller = Some(player);
     }
-    let dropout = GOLDEN.iter().filter(|case| case.problem.dropout.is_some()).count();
-    skips::skipped_here(&format!("{dropout} golden cases"), "the kernel has no dropout");
-    let not_taken: Vec<&str> =
-        is_taken.iter().zip(cases).filter(|(is, _)| !**is).map(|(_, case)| case.name()).collect();
-    if !not_taken.is_empty() {
-        skips::skipped_here(&not_taken.join(", "), "no variant takes its head dimension");
+    let not_taken = is_taken.iter().zip(cases).filter(|(is, _)| !**is).map(|(_, case)| case);
+    let (dropout, too_large): (Vec<&&Case>, Vec<&&Case>) = not_taken.partition(|case| case.problem().dropout.is_some());
+    let skipped = [(dropout, "the kernel has no dropout"), (too_large, "no variant takes its head dimension")];
+    for (cases, why) in skipped.iter().filter(|(cases, _)| !cases.is_empty()) {
+        let names: Vec<&str> = cases.iter().map(|case| case.name()).collect();
+        skips::skipped_here(&names.join(", "), why);
+        let knows = variants.iter().any(Variant::has_dropout);
+        assert!(!knows || *why != "the kernel has no dropout", "{names:?} of a kernel that knows it");
     }
-    println!("{ran} ran, {} skipped, {} wrong", dropout + not_taken.len(), wrong.len());
+    println!(
+        "{ran} ran, {} skipped, {} wrong",
+        skipped.iter().map(|(cases, _)| cases.len()).sum::<usize>(),
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

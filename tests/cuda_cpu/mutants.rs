@@ -43,8 +43,8 @@ const FLASH2: &[Mutant] = &[
         "for (int n = 0; n < KEYS; n++) sum += s[n];",
     ),
     ("nothing is masked", "if (!whole) {", "if (false) {"),
-    ("keys past the last are not masked", " && j0 + BC <= end_key(a, block * BR, key_length)", ""),
-    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    ("keys past the last are not masked", " && j0 + BC <= end_key(a, block * BR, key_length, diagonal)", ""),
+    ("keys before a window are not masked", "first_key(a, last, diagonal) <= j0 && ", ""),
     ("the last tile is skipped", "j0 < end; j0 += BC", "j0 + BC < end; j0 += BC"),
     ("the first tile of a window is skipped", "int j0 = first / BC * BC;", "int j0 = (first + BC - 1) / BC * BC;"),
     ("the key length is forgotten", "a.key_lengths[batch]", "a.n_k"),
@@ -54,13 +54,18 @@ const FLASH2: &[Mutant] = &[
     ("a dead row divides by 0", "l == 0.0f ? 0.0f : 1.0f / l", "1.0f / l"),
     ("L leaves out m", "m + logf(l)", "logf(l)"),
     ("a later launch begins at the first block", "a.first_block + blockIdx.x", "blockIdx.x"),
+    ("the diagonal of another sequence", "a.diagonals[batch]", "a.diagonals[0]"),
+    ("dropout is forgotten", "if (a.dropout) {", "if (false) {"),
+    ("l leaves out weights", "p[row][j] = s[n] * keep(a, batch", "sum -= s[n], p[row][j] = s[n] * keep(a, batch"),
+    ("dropout of the keys of another tile", "head, i, j0 + j);", "head, i, j);"),
+    ("dropout of a hidden pair is drawn", "if (s[n] != 0.0f) p[row][j] = ", "p[row][j] = "),
 ];
 
 /// In what all kernels share; run through flash2.
 const SHARED: &[Mutant] = &[
-    ("the diagonal is one off", "i + a.offset + a.right + 1", "i + a.offset + a.right"),
-    ("the window is one off", "i + a.offset - a.left)", "i + a.offset - a.left + 1)"),
-    ("the offset of the diagonal is forgotten", "i + a.offset + a.right + 1", "i + a.right + 1"),
+    ("the diagonal is one off", "i + diagonal + a.right + 1", "i + diagonal + a.right"),
+    ("the window is one off", "i + diagonal - a.left)", "i + diagonal - a.left + 1)"),
+    ("the offset of the diagonal is forgotten", "i + diagonal + a.right + 1", "i + a.right + 1"),
     ("exp of -inf minus -inf", "x == NEG_INF ? 0.0f : expf(", "expf("),
     ("a small weight is 0, and hides NaN", "expf(max_nan(x - shift, LEAST))", "expf(x - shift)"),
     ("a score of -inf is hidden", "return max_nan(x + bias, LOWEST);", "return x + bias;"),
@@ -69,13 +74,33 @@ const SHARED: &[Mutant] = &[
     ("a mild sentinel", "#define NEG_INF __int_as_float(0xff800000)", "#define NEG_INF (-1e4f)"),
     ("no softcap", "if (a.softcap > 0.0f)", "if (false)"),
     ("no scale", "a.scale * product", "product"),
-    ("ALiBi ignores the offset", "abs(i + a.n_k - a.n_q - j)", "abs(i - j)"),
+    ("ALiBi ignores the offset", "abs(i + a.ahead[batch] - j)", "abs(i - j)"),
+    ("ALiBi is of another sequence", "a.ahead[batch]", "a.ahead[0]"),
+    ("ALiBi is measured from the diagonal", "a.ahead[batch]", "a.diagonals[batch]"),
+    ("what is kept is not scaled up", "return keeps ? a.kept : 0.0f;", "return keeps ? 1.0f : 0.0f;"),
+    ("a mask of the wrong sense", "a.keep_mask ? a.keep_mask[n]", "a.keep_mask ? !a.keep_mask[n]"),
+    ("a seed drops what it should keep", "> a.last_dropped", "< a.last_dropped"),
+    ("the mask of a longer input has other rows", "a.drawn_q + i) * a.drawn_k", "a.drawn_q + i) * a.n_k"),
+    ("the mask of a longer input has other heads", "a.drawn_q + i) * a.drawn_k", "a.n_q + i) * a.drawn_k"),
+    (
+        "heads share what is dropped",
+        "((unsigned long long)batch * a.heads + head)",
+        "((unsigned long long)batch * a.heads)",
+    ),
+    ("sequences share what is dropped", "((unsigned long long)batch * a.heads + head)", "((unsigned long long)head)"),
+    ("elements beyond 2^32 begin anew", "unsigned long long n = (((", "unsigned n = (unsigned)((("),
+    ("counters beyond 2^32 begin anew", "(unsigned)(n / 4 >> 32)", "0"),
+    ("a round is missing", "round < 10", "round < 9"),
+    ("the key stays", "key += 0x9e3779b9u, ", "key += 0, "),
+    ("the high half of the seed is not used", "other = a.seed[1]", "other = 0"),
+    ("four elements share a word", "n % 4 < 2 ? n % 2 ? x[1] : x[0] : n % 2 ? x[3] : x[2]", "x[0]"),
+    ("words in another order", "n % 2 ? x[3] : x[2]", "n % 2 ? x[2] : x[3]"),
     ("ALiBi takes another head's slope", "batch * a.heads + head] *", "head] *"),
     ("the bias is not broadcast", "step[2] * i", "(step[2] ? step[2] : 1) * i"),
     (
         "the key length is no end",
-        "return min(key_length, i + a.offset + a.right + 1)",
-        "return i + a.offset + a.right + 1",
+        "return min(key_length, i + diagonal + a.right + 1)",
+        "return i + diagonal + a.right + 1",
     ),
 ];
 
@@ -87,7 +112,7 @@ const FLASH1: &[Mutant] = &[
     ("a tile of NaN is passed over", "float m_new = max_nan(m, m_tile);", "float m_new = fmaxf(m, m_tile);"),
     ("a small weight is 0 in its tile", "max_nan(new_factor * p[row][j], TINY)", "new_factor * p[row][j]"),
     ("a row of -inf alone is a row of numbers", "m_new = NEG_INF, l_new = NOT_A_NUMBER;", ";"),
-    ("a row gives up before its last key", " && end_key(a, i, key_length) <= j0 + BC)", ")"),
+    ("a row gives up before its last key", " && end_key(a, i, key_length, diagonal) <= j0 + BC)", ")"),
     ("l is not rescaled", "alpha * l + beta * l_tile", "l + beta * l_tile"),
     ("l of the tile is not rescaled", "alpha * l + beta * l_tile", "alpha * l + l_tile"),
     ("O does not start at 0", "o_out[at] = 0.0f", "(void)o_out[at]"),
@@ -95,8 +120,8 @@ const FLASH1: &[Mutant] = &[
     ("m does not start at -inf", "m_out[i] = NEG_INF", "m_out[i] = 0.0f"),
     ("no barrier before K", "__syncthreads();\n        load_tile(k_tile", "load_tile(k_tile"),
     ("no barrier after V", "a.n_k, a.d_v);\n        __syncthreads();", "a.n_k, a.d_v);"),
-    ("queries before the diagonal are visited too late", "j0 - a.offset - a.right)", "j0 - a.offset - a.right + BR)"),
-    ("queries past the window are not visited", "key_end - a.offset + a.left)", "key_end - a.offset + a.left - BR)"),
+    ("queries before the diagonal are visited too late", "j0 - diagonal - a.right)", "j0 - diagonal - a.right + BR)"),
+    ("queries past the window are not visited", "key_end - diagonal + a.left)", "key_end - diagonal + a.left - BR)"),
     ("a later launch begins at the first key block", "int j0 = a.first_block * BC;", "int j0 = 0;"),
     ("queries past the last are read", "int i = min(i0 + row, last);", "int i = i0 + row;"),
     ("nothing is masked", "if (!whole) {", "if (false) {"),
@@ -107,7 +132,7 @@ const FLASH1: &[Mutant] = &[
 const STANDARD: &[Mutant] = &[
     ("S is written past the last key", "bool inside = i <= at.last && j < a.n_k;", "bool inside = i <= at.last;"),
     ("S is written past the last query", "bool inside = i <= at.last && j < a.n_k;", "bool inside = j < a.n_k;"),
-    ("nothing is masked", "if (j < first_key(a, i) || j >= end_key", "if (false && j >= end_key"),
+    ("nothing is masked", "if (j < first_key(a, i, diagonal) || j >= end_key", "if (false && j >= end_key"),
     ("the key length is forgotten", "a.key_lengths[at.batch]", "a.n_k"),
     ("no barrier after K is loaded", "a.n_k, a.d);\n        __syncthreads();", "a.n_k, a.d);"),
     ("no barrier before the next K", "* a.n_k + j] = s;\n        __syncthreads();", "* a.n_k + j] = s;"),
@@ -159,7 +184,7 @@ const FLASH2_MMA: &[Mutant] = &[
     ("a biased row of -inf alone has weights", ": m[tile][half] == LOWEST;", ": false;"),
     (
         "a row that sees no key has no weights",
-        "l[tile][half] == 0.0f && first_key(a, i) < end_key(a, i, key_length)",
+        "l[tile][half] == 0.0f && first_key(a, i, diagonal) < end_key(a, i, key_length, diagonal)",
         "l[tile][half] == 0.0f",
     ),
     ("a biased score keeps its maximum", "s[tile][n][e] -= shift_of(m_new[tile][e / 2], 1.0f);", ""),
@@ -203,8 +228,8 @@ const FLASH2_MMA: &[Mutant] = &[
         "if (lane % 4 == 0) {\n            float",
     ),
     ("nothing is masked", "if (!whole) {", "if (false) {"),
-    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length)", ""),
-    ("keys before a window are not masked", "first_key(a, i0 + BR - 1) <= j0 && ", ""),
+    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length, diagonal)", ""),
+    ("keys before a window are not masked", "first_key(a, i0 + BR - 1, diagonal) <= j0 && ", ""),
     (
         "the last tile is skipped",
         "for (int j0 = start; j0 < end; j0 += BC)",
@@ -231,13 +256,13 @@ const FLASH2_MMA: &[Mutant] = &[
 const SPLIT_KV: &[Mutant] = &[
     (
         "a split goes on to the last key",
-        "min(end_key(a, last, key_length), min((split + 1) * each, key_blocks) * BC)",
-        "end_key(a, last, key_length)",
+        "min(end_key(a, last, key_length, diagonal), min((split + 1) * each, key_blocks) * BC)",
+        "end_key(a, last, key_length, diagonal)",
     ),
     (
         "a split begins at the first key",
-        "max(first_key(a, block * BR), min(split * each, key_blocks) * BC)",
-        "first_key(a, block * BR)",
+        "max(first_key(a, block * BR, diagonal), min(split * each, key_blocks) * BC)",
+        "first_key(a, block * BR, diagonal)",
     ),
     ("the last key blocks are in no split", "(key_blocks + a.splits - 1) / a.splits", "max(key_blocks / a.splits, 1)"),
     ("a later launch begins at the first split", "(a.first_block + blockIdx.x) % a.splits", "blockIdx.x % a.splits"),
@@ -320,8 +345,16 @@ const FLASH2_BACKWARD: &[Mutant] = &[
     ("nothing is masked", "if (!whole) {", "if (false) {"),
     ("queries past the last are not masked", "last < a.n_q && ", ""),
     ("a query past the last gives", " || i >= a.n_q) s[n]", ") s[n]"),
-    ("keys past the last are not masked", " && j0 + BC <= end_key(a, i0, key_length)", ""),
-    ("keys before a window are not masked", "first_key(a, last) <= j0 && ", ""),
+    (
+        "keys past the last are not masked",
+        " &&\n                             j0 + BC <= end_key(a, i0, key_length, diagonal)",
+        "",
+    ),
+    (
+        "keys before a window are not masked",
+        "first_key(a, last, diagonal) <= j0 &&\n                             j0",
+        "j0",
+    ),
     ("one head of the group gives", "head < (kv_head + 1) * group", "head < kv_head * group + 1"),
     ("a hidden key leaks into dQ", "s[n] == 0.0f ? 0.0f : of_score", "of_score"),
     ("dO of a query that sees nothing leaks", "if (p[row][i] != 0.0f) add_row", "add_row"),
@@ -340,6 +373,13 @@ const FLASH2_BACKWARD: &[Mutant] = &[
         "int place = (a.first_block + blockIdx.x) * BR",
         "int place = blockIdx.x * BR",
     ),
+    ("the diagonal of another sequence", "a.diagonals[batch]", "a.diagonals[0]"),
+    ("dV is of all weights", "p[row][i] = s[n] * keep(a, batch, head, i0 + i, j);", ";"),
+    ("dropout of the queries of another tile", "keep(a, batch, head, i0 + i, j)", "keep(a, batch, head, i, j)"),
+    ("dropout of hidden pairs is drawn", "if (s[n] != 0.0f) p[row][i] = ", "p[row][i] = "),
+    ("dP is of all weights", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? dp[n] : dp[n];"),
+    ("what is dropped has a gradient", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? dp[n] : dp[n] * a.kept;"),
+    ("the gradient of what is kept is not scaled up", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? 0.0f : dp[n];"),
 ];
 
 /// In what is of its deterministic variant alone.
@@ -394,7 +434,11 @@ const TWO_KERNEL_BACKWARD: &[Mutant] = &[
         "weight, q_tile[i], lane);\n            }\n            __syncthreads();",
         "weight, q_tile[i], lane);\n            }",
     ),
-    ("dQ goes past its window", "int first = first_key(a, block * BR);", "int first = first_key(a, block * BR) + BC;"),
+    (
+        "dQ goes past its window",
+        "int first = first_key(a, block * BR, diagonal);",
+        "int first = first_key(a, block * BR, diagonal) + BC;",
+    ),
     (
         "dQ past the last query is stored",
         "if (block * BR + row <= last) store_row",
@@ -403,6 +447,12 @@ const TWO_KERNEL_BACKWARD: &[Mutant] = &[
     ("a hidden key of NaN leaks into dQ", "if (weight != 0.0f) add_row<QUERY_LANES>", "add_row<QUERY_LANES>"),
     ("GQA reads another head", "head / (a.heads / a.kv_heads)) * a.n_k", "head % a.kv_heads) * a.n_k"),
     ("one head of the group gives", "head < (kv_head + 1) * group", "head < kv_head * group + 1"),
+    ("dQ takes all weights", "if (s[n] != 0.0f) dp[n] *= keep", "if (false) dp[n] *= keep"),
+    ("dQ draws hidden pairs", "if (s[n] != 0.0f) dp[n] *= keep", "dp[n] *= keep"),
+    ("dQ draws the keys of another tile", "i, j0 + n * QUERY_LANES + lane);", "i, n * QUERY_LANES + lane);"),
+    ("dV is of all weights", "p[row][i] = s[n] * keep(a, batch, head, i0 + i, j);", ";"),
+    ("what is dropped has a gradient", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? dp[n] : dp[n] * a.kept;"),
+    ("the gradient of what is kept is not scaled up", "== 0.0f ? 0.0f : dp[n] * a.kept;", "== 0.0f ? 0.0f : dp[n];"),
 ];
 
 /// In what the backward kernels share; run through the one with atomics.
@@ -413,8 +463,8 @@ const BACKWARD: &[Mutant] = &[
         "column[first + n * LANES + lane]",
     ),
     ("the cap is of the bare product", "tanhf(a.scale * product / a.softcap)", "tanhf(product / a.softcap)"),
-    ("queries before the diagonal are visited too late", "j0 - a.offset - a.right)", "j0 - a.offset - a.right + BR)"),
-    ("queries past the window are not visited", "key_end - a.offset + a.left)", "key_end - a.offset + a.left - BR)"),
+    ("queries before the diagonal are visited too late", "j0 - diagonal - a.right)", "j0 - diagonal - a.right + BR)"),
+    ("queries past the window are not visited", "key_end - diagonal + a.left)", "key_end - diagonal + a.left - BR)"),
 ];
 
 /// In what adds to memory that is its own.
@@ -481,7 +531,7 @@ fn caught<T: Subject>(
     let player = player.unwrap_or_else(|why| panic!("{file}, {name}: a mutant must compile: {why}"));
     let mut order = killers.lock().expect("no panic").clone();
     order.extend((0..cases.len()).filter(|at| !order.contains(at)).collect::<Vec<_>>());
-    order.retain(|&at| player.takes(cases[at].problem()));
+    order.retain(|&at| player.variant.takes(cases[at].problem()));
     // Most die early: there is no need to run the rest.
     order.chunks(15).find_map(|some| {
         let chosen: Vec<&T> = some.iter().map(|&at| cases[at]).collect();

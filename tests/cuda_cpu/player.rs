@@ -7,6 +7,7 @@ use std::process::{Command, Output as Finished};
 use half::{bf16, f16};
 use ndarray::{Array2, Array4};
 use tempfile::TempDir;
+use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::oracle::Output;
 use tilescope::attention::{Precision, Problem};
 
@@ -34,6 +35,16 @@ impl Variant {
         let taps = if self.taps { " with taps" } else { "" };
         let order = if self.deterministic { ", deterministic" } else { "" };
         format!("{} {} D={}{taps}{order}", self.kernel, self.precision.name(), self.d)
+    }
+
+    /// Whether it takes the problem.
+    pub fn takes(&self, problem: &Problem) -> bool {
+        problem.shape.d.max(problem.shape.d_v) <= self.d && (problem.dropout.is_none() || self.has_dropout())
+    }
+
+    /// Whether the kernel knows dropout.
+    pub fn has_dropout(&self) -> bool {
+        ["flash2", "flash2_backward", "two_kernel_backward"].contains(&self.kernel)
     }
 
     fn is_half(&self) -> bool {
@@ -173,11 +184,6 @@ impl Player {
         Ok(Self { variant, folder })
     }
 
-    /// Whether this variant takes the problem.
-    pub fn takes(&self, problem: &Problem) -> bool {
-        problem.shape.d.max(problem.shape.d_v) <= self.variant.d && problem.dropout.is_none()
-    }
-
     /// Runs all jobs in one process; an error if it dies in any of them.
     pub fn run(&self, jobs: &[Job<'_>]) -> Result<Vec<Answer>, String> {
         let output = self.results(jobs)?;
@@ -232,21 +238,30 @@ impl Player {
         let sizes = [job.order, 7, shape.batch, shape.heads, shape.kv_heads, shape.n_q, shape.n_k];
         let mut header: Vec<i32> = sizes.map(|size| size as i32).to_vec();
         header.extend([self.columns(shape.d), self.columns(shape.d_v)].map(|size| size as i32));
-        header.extend([band.offset as i32, bound(band.left), bound(band.right)]);
+        header.extend([bound(band.left), bound(band.right)]);
         header.push(problem.bias.as_ref().map_or(0, |bias| bias.len() as i32));
         header.extend(bias_strides.map(|stride| stride as i32));
         header.extend([problem.alibi_slopes.is_some().into(), job.splits as i32]);
+        let (mask, seed, last_dropped, drawn) = drawn(problem);
+        header.extend([problem.dropout.is_some().into(), mask.len() as i32]);
+        header.extend([seed as i32, (seed >> 32) as i32, last_dropped as i32]);
+        header.extend(drawn.map(|size| size as i32));
         let mut bytes: Vec<u8> = header.into_iter().flat_map(i32::to_le_bytes).collect();
         let floats = |values: &mut dyn Iterator<Item = f64>| -> Vec<u8> {
             values.flat_map(|x| (x as f32).to_le_bytes()).collect()
         };
-        bytes.extend(floats(&mut [problem.scale, problem.softcap.unwrap_or(0.0)].into_iter()));
+        let kept = problem.dropout.as_ref().map_or(0.0, |dropout| 1.0 / (1.0 - dropout.rate));
+        bytes.extend(floats(&mut [problem.scale, problem.softcap.unwrap_or(0.0), kept].into_iter()));
         for tensor in [&problem.q, &problem.k, &problem.v] {
             bytes.extend(self.elements(tensor));
         }
         bytes.extend(floats(&mut problem.bias.iter().flatten().copied()));
         bytes.extend(floats(&mut problem.alibi_slopes.iter().flatten().copied()));
-        bytes.extend((0..shape.batch).flat_map(|batch| (problem.mask.band(&shape, batch).kv as i32).to_le_bytes()));
+        let bands = || (0..shape.batch).map(|batch| problem.mask.band(&shape, batch));
+        bytes.extend(bands().flat_map(|band| (band.kv as i32).to_le_bytes()));
+        bytes.extend(bands().flat_map(|band| (band.offset as i32).to_le_bytes()));
+        bytes.extend(bands().flat_map(|band| (band.ahead as i32).to_le_bytes()));
+        bytes.extend(mask);
         bytes.extend(job.given.iter().flat_map(|x| x.to_le_bytes()));
         bytes
     }
@@ -294,6 +309,22 @@ impl Player {
             ("flash2_mma", d) if d <= 64 => (128, 128),
             ("flash2_mma", _) => (if self.variant.taps { 64 } else { 128 }, 64),
             _ => (32, 32),
+        }
+    }
+}
+
+/// What a kernel needs of dropout: the bytes of a mask or a seed, the last word of the seed that drops a weight, and n_q and
+/// n_k of what it is drawn for.
+fn drawn(problem: &Problem) -> (Vec<u8>, u64, u32, [usize; 2]) {
+    match &problem.dropout {
+        None => (Vec::new(), 0, 0, [0, 0]),
+        Some(Dropout { keep: Keep::Given(mask), .. }) => {
+            let (_, _, n_q, n_k) = mask.dim();
+            (mask.iter().map(|&keeps| u8::from(keeps)).collect(), 0, 0, [n_q, n_k])
+        }
+        Some(Dropout { rate, keep: Keep::Seed(stream) }) => {
+            let [_, n_q, n_k] = stream.sizes();
+            (Vec::new(), stream.seed, stream.last_dropped(*rate).expect("a rate that drops something"), [n_q, n_k])
         }
     }
 }

@@ -88,7 +88,7 @@ fn steps(problem: &Problem, at: usize, player: &Player, answer: &Answer) -> Vec<
 /// The cases of a variant with taps, and its own.
 fn cases_of(variant: Variant) -> (Vec<&'static Case>, Vec<Case>) {
     let all = if variant.precision == Precision::BF16 { Vec::new() } else { taken_cases(variant.precision) };
-    let fits = |case: &&Case| case.problem().shape.d.max(case.problem().shape.d_v) <= variant.d;
+    let fits = |case: &&Case| variant.takes(case.problem());
     (all.into_iter().filter(fits).collect(), own_cases(variant.d, variant.precision))
 }
 
@@ -132,8 +132,8 @@ const MUTANTS: [(usize, &str, &str); 5] = [
     (1, "if (first >= end) continue;", ""),
     (1, "lane == 0 && i0 + row <= last", "lane == 0"),
     (2, "if (first >= end) end = 0;", ""),
-    (2, "int end = end_key(a, last, key_length);", "int end = key_length;"),
-    (3, "int start = first_key(a, i0) / BC * BC;", "int start = 0;"),
+    (2, "int end = end_key(a, last, key_length, diagonal);", "int end = key_length;"),
+    (3, "int start = first_key(a, i0, diagonal) / BC * BC;", "int start = 0;"),
 ];
 
 #[test]

@@ -18,9 +18,10 @@ fn the_parameter_is_laid_out_as_the_kernels_have_it() {
     }
     let ours = [
         &[("Attention", size_of::<Attention>()), ("TileTime", size_of::<TileTime>())][..],
-        &offsets!(Attention: q, k, v, bias, slopes, key_lengths, o, m, l, lse, s, p, part_o, part_lse),
+        &offsets!(Attention: q, k, v, bias, slopes, key_lengths, diagonals, ahead, keep_mask, o, m, l, lse, s, p, part_o, part_lse),
         &offsets!(Attention: grad_o, delta, grad_q, part_q, grad_k, grad_v, tap_m, tap_l, tap_tiles),
-        &offsets!(Attention: bias_strides, n_q, n_k, d, d_v, heads, kv_heads, offset, left, right, scale, softcap),
+        &offsets!(Attention: bias_strides, n_q, n_k, d, d_v, heads, kv_heads, left, right, scale, softcap),
+        &offsets!(Attention: dropout, kept, seed, last_dropped, drawn_q, drawn_k),
         &offsets!(Attention: first_block, first_head, first_batch, end_block, splits),
         &offsets!(TileTime: begin, end, sm, visited),
     ]

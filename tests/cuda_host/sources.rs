@@ -138,7 +138,7 @@ fn a_changed_kernel_may_break_its_context() {
     let driver = Arc::new(PlayerDriver::new());
     let mut backend = CudaBackend::with_driver(driver.clone()).expect("it opens");
     let source = by_file("flash2.cu").expect("a kernel").source;
-    let wild = source.replace("int key_length = a.key_lengths[batch];", "int key_length = a.key_lengths[batch + 1];");
+    let wild = source.replace("int key_length = a.key_lengths[batch]", "int key_length = a.key_lengths[batch + 1]");
     assert_ne!(wild, source);
     driver.edited.lock().expect("no panic").insert("flash2.cu".into(), wild.clone());
     backend.set_source("flash2.cu", Some(&wild)).expect("it compiles");

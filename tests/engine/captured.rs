@@ -26,6 +26,8 @@ fn distance(input: &Input) -> f64 {
 fn each_kind_of_mask_and_modifier_gives_the_models_output() {
     let files = [
         "llama.safetensors",
+        "llama-decode.safetensors",
+        "mistral-window-chunk.safetensors",
         "mistral-window.safetensors",
         "gemma2-softcap-window.safetensors",
         "bert-batch.safetensors",
@@ -41,6 +43,27 @@ fn each_kind_of_mask_and_modifier_gives_the_models_output() {
         let error = distance(&input);
         // Models run in f32; their scores are small.
         assert!(error <= 2e-6, "{name}: the model's output is off by {error}");
+    }
+}
+
+/// A decode step, and a chunk of a prefill under a window: the last queries of the same texts that are captured whole, whose
+/// rows they have.
+#[test]
+fn the_last_queries_are_those_of_the_whole_text() {
+    for (last, whole, sizes) in [
+        ("llama-decode.safetensors", "llama.safetensors", (1, 8)),
+        ("mistral-window-chunk.safetensors", "mistral-window.safetensors", (4, 6)),
+    ] {
+        let (last, whole) = (read(last), read(whole));
+        assert_eq!((last.problem.shape.n_q, last.problem.shape.n_k), sizes);
+        let rows = |input: &Input| -> Vec<f64> {
+            let o = oracle::attention(&input.problem.head(0, 1, Precision::F64)).o;
+            o.rows().into_iter().flatten().copied().collect()
+        };
+        let (found, expected) = (rows(&last), rows(&whole));
+        let expected = &expected[expected.len() - found.len()..];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 2e-6), "{found:?} {expected:?}");
+        assert_eq!(last.about.tokens[0].len(), sizes.1);
     }
 }
 

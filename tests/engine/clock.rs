@@ -260,6 +260,49 @@ fn a_long_sequence_takes_no_time() {
     assert!(found.bound.by == Roof::Exp || found.bound.by == Roof::Matmul);
 }
 
+/// K and V of 64 x 128 and S of 128 x 64 twice, Q and O once: 2 Q + 4 K + 4 V and S, P, O, m, l in f32. By hand: 32 KiB of Q,
+/// 2 x 2 x 16 KiB of K and V; 64 KiB of O, 2 x 32 KiB of S and P.
+#[test]
+fn what_lanes_hand_on_is_kept_twice() {
+    let keeps =
+        |name| answer(&question(name, square(1, 1, 1024, 128), Tiling { br: 128, bc: 64 }, "h100")).kernels[0].on_chip;
+    let rows = 2 * 4 * 128;
+    assert_eq!(keeps("flash2"), OnChip { shared: 64 << 10, registers: (96 << 10) + rows });
+    assert_eq!(keeps("flash2-lanes"), OnChip { shared: 96 << 10, registers: (128 << 10) + rows });
+}
+
+/// As the lanes of a text allow is between its extremes on every chip, mask and size; where it names none, nothing overlaps.
+/// On three lanes less waits than where loads alone go ahead.
+#[test]
+fn lanes_are_between_the_extremes() {
+    let shares = |name: &str, shape: Shape, chip: &str, spec: &RunSpec| {
+        let found = answer(&of(name, shape, Tiling { br: 64, bc: 64 }, chip, spec.clone()));
+        let times = found.times.expect("a block fits");
+        assert!(times.overlapped <= times.in_lanes && times.in_lanes <= times.one_by_one, "{name} {chip}: {times:?}");
+        assert!(
+            found.bound.by == Roof::Bytes || found.bound.seconds <= 1.000_001 * times.in_lanes,
+            "{name}: {times:?}"
+        );
+        (times.in_lanes - times.overlapped) / (times.one_by_one - times.overlapped)
+    };
+    for chip in ["a100-80gb", "h100", "b200", "rtx4090"] {
+        for (causal, window) in [(false, None), (true, None), (true, Some("100,0"))] {
+            let mut spec = RunSpec { precision: Some(Precision::F16), causal: Some(causal), ..RunSpec::default() };
+            if let Some(window) = window {
+                Choice::by_name("window").expect("a choice").set(&mut spec, window).expect("a window");
+            }
+            for n in [64, 1021, 8192] {
+                let share = |name| shares(name, square(2, 16, n, 64), chip, &spec);
+                let [none, loads, three] = ["flash2-lazy", "flash2", "flash2-lanes"].map(share);
+                assert!((none - 1.0).abs() < 1e-9 && loads < 1.0, "{chip} {n}: {none} {loads}");
+                assert!(three <= loads + 1e-9, "{chip} {n}: {loads} {three}");
+                // A block of one tile has no next one, and an RTX 4090 waits for its memory in both.
+                assert!(n == 64 || chip == "rtx4090" || three < loads, "{chip} {n}: {loads} {three}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_list_of_tiles_is_worth_the_same_from_outside() {
     assert_eq!(makespan(&[3.0, 1.0, 1.0, 1.0], Order::InOrder, 2), 3.0);

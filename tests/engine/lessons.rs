@@ -100,7 +100,7 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         ),
         (3, "hides: factor", "hides: beta", "classes, factor, rule and steps"),
         // A picture that does not draw what the sentence names, or draws nothing.
-        (4, "One factor squeezes l and O. What", "One loop squeezes l and O. What", "`loop` is named, and `show: row`"),
+        (4, "The rescale comes. What", "The loop comes. What", "`loop` is named, and `show: row`"),
         (4, "What does the needle do?\n```", "Where is dS?\n```", "`dS` is named, and `show: row` draws none: draw it"),
         (4, "does the needle at O/l do?", "do the tiles of S do to HBM?", "`HBM` is named"),
         (6, "show: race flash2", "show: race flash9", "there is no algorithm flash9"),

@@ -2,12 +2,17 @@
 //! empty, what is counted is what is derived and what the published formulas say, and results are those of attention
 //! over the pairs alone.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::common::saved::{Saved, npz};
 use ndarray::{Array2, Array4, s};
-use tilescope::attention::input::{self, random};
+use tilescope::attention::input::{self, Input, random};
 use tilescope::attention::{Diagonal, Mask, Precision, Problem, TileClass};
 use tilescope::machine::MeterIndex;
-use tilescope::schedule::{Plan, Schedule, TileCounts, Tiling, algorithm};
+use tilescope::schedule::spec::RunSpec;
+use tilescope::schedule::{Plan, Schedule, Tensor, TileCounts, Tiling, algorithm};
+use tilescope::trace::{self, Export, Tiles, write_json};
 
 const N: usize = 16;
 
@@ -223,14 +228,184 @@ fn results_are_those_of_the_pairs() {
     }
 }
 
-/// Of two heads with masks of their own, which share a schedule, every tile is computed; alike, they are classified.
+/// Booleans move one byte a pair of the tiles that are not empty, as `mask`; numbers move in the format of the run, as `bias`;
+/// and each its own where both are there. In every reader.
 #[test]
-fn an_array_is_classified_where_the_heads_have_the_same() {
+fn booleans_move_a_byte_and_numbers_their_format() {
+    let sees = |i: usize, j: usize| i / 5 == j / 5 && j <= i;
+    let of = random::read("random:16,16,4", 0).expect("an input").problem;
+    let tensors = || {
+        let tensor = |tensor: &Array4<f64>| Saved::f64(&tensor.clone().into_dyn());
+        vec![("q", tensor(&of.q)), ("k", tensor(&of.k)), ("v", tensor(&of.v))]
+    };
+    let booleans = Saved::bools(&[N, N], |at| sees(at / N, at % N));
+    let added = |at: usize| if sees(at / N, at % N) { 0.25 } else { f64::NEG_INFINITY };
+    let numbers = Saved::f64(&Array2::from_shape_fn((N, N), |(i, j)| added(i * N + j)).into_dyn());
+    let files = [
+        (vec![("attn_mask", booleans.clone())], [0, 1]),
+        (vec![("bias", booleans.clone())], [0, 1]),
+        (vec![("attn_mask", numbers.clone())], [1, 0]),
+        (vec![("bias", numbers.clone())], [1, 0]),
+        (vec![("bias", numbers), ("attn_mask", booleans)], [1, 1]),
+    ];
+    for (arrays, [of_numbers, of_booleans]) in files {
+        let file = npz(&[tensors(), arrays].concat());
+        let input = input::read("x.npz", &file).expect("an input");
+        for (precision, bytes) in [(Precision::F32, 4), (Precision::BF16, 2), (Precision::F64, 8)] {
+            for algorithm in algorithm::of_program() {
+                let spec = RunSpec { precision: Some(precision), br: Some(5), bc: Some(3), ..RunSpec::default() };
+                let setting = spec.setting(algorithm, &input, 0);
+                let plan = setting.plan.clone();
+                let pairs = |kept: fn(&TileClass) -> bool| {
+                    let all = (0..plan.t_r()).flat_map(|i| (0..plan.t_c()).map(move |j| (i, j)));
+                    let kept = all.filter(|&(i, j)| kept(&plan.class(i, j)));
+                    kept.map(|(i, j)| (plan.rows(i).len() * plan.cols(j).len()) as u64).sum::<u64>()
+                };
+                let seen = match algorithm.name() {
+                    // No mask skips anything in it.
+                    "standard" | "standard-backward" => pairs(|_| true),
+                    _ => pairs(|class| *class != TileClass::Skipped),
+                };
+                // Of the backward passes, those that make scores twice read twice; one reads P.
+                let times = match algorithm.name() {
+                    "standard-backward" => 0,
+                    "two-kernel-backward" => 2,
+                    _ => 1,
+                };
+                let at = format!("{} in {}", algorithm.name(), precision.name());
+                let schedule = Schedule::of(algorithm, setting.clone());
+                let counted = MeterIndex::new(&schedule).total().traffic;
+                let closed = algorithm.closed_form_of(&setting);
+                assert_eq!(counted, closed, "{at}");
+                let read = |tensor: Tensor| (closed.read.get(tensor), closed.read.bytes_of(tensor));
+                let [bias, mask] = [of_numbers, of_booleans].map(|of| of * times * seen * setting.heads as u64);
+                assert_eq!(read(Tensor::BIAS), (bias, bytes * bias), "{at}");
+                assert_eq!(read(Tensor::MASK), (mask, mask), "{at}");
+                let mut steps = [0; 2];
+                schedule.for_each(|_, step| {
+                    steps[0] += schedule.moved(step, Tensor::BIAS).0;
+                    steps[1] += schedule.moved(step, Tensor::MASK).0;
+                });
+                assert_eq!(steps, [bias, mask], "{at}");
+                let export = Export::of(&spec, &input, &schedule);
+                let mut json = Vec::new();
+                write_json(&mut json, &export, Tiles::None, |_| true).expect("it is written");
+                let trace = trace::read(&json).unwrap_or_else(|fault| panic!("{at}: {fault}"));
+                let told = trace.totals.tensors.get(&Tensor::MASK).map_or(0, |moved| moved.read_bytes);
+                assert_eq!(told, mask, "{at}");
+                assert_eq!(trace.totals.hbm_read_bytes, closed.read.bytes(), "{at}");
+            }
+        }
+    }
+}
+
+/// Heads with masks of their own are classified each by its own: 4 and 8 of 16 tiles are computed.
+#[test]
+fn an_array_is_classified_for_each_head() {
     let tiling = Tiling { br: 4, bc: 4 };
     let alike = read(Some(2), |i, j| i % N / 8 == j / 8);
     assert_eq!(TileCounts::of_plan(&plan(&alike, tiling)), TileCounts { full: 8, partial: 0, skipped: 8 });
-    let apart = read(Some(2), |i, j| (i / 8) % 3 == j / 8);
-    assert_eq!(TileCounts::of_plan(&plan(&apart, tiling)), TileCounts { full: 16, partial: 0, skipped: 0 });
+    let apart = read(Some(2), |i, j| if i < N { i / 4 == j / 4 } else { i % N / 8 == j / 8 });
+    let of = |heads: Range<usize>| TileCounts::of_plan(&Plan::of_heads(&apart, (0, heads), tiling, Precision::F64));
+    assert_eq!(of(0..1), TileCounts { full: 4, partial: 0, skipped: 12 });
+    assert_eq!(of(1..2), TileCounts { full: 8, partial: 0, skipped: 8 });
+    // Of both, what either sees is computed, and what the other does not see of it is masked.
+    assert_eq!(of(0..2), TileCounts { full: 4, partial: 4, skipped: 8 });
+}
+
+/// What head `h` of four sees: of some heads whole rows see nothing, and of head 3 all is seen.
+fn of_head(h: usize, i: usize, j: usize) -> bool {
+    match h {
+        0 => i / 4 == j / 4,
+        1 => j <= i && (i + j) % 3 > 0,
+        2 => i / 6 == 1 && j / 5 == 2,
+        _ => true,
+    }
+}
+
+/// Four query heads over two key heads, with a mask of each.
+fn four_heads() -> Input {
+    let of = random::read("random:16,16,4,4,2", 7).expect("an input").problem;
+    let tensor = |tensor: &Array4<f64>| Saved::f64(&tensor.clone().into_dyn());
+    let mask = Saved::bools(&[1, 4, N, N], |at| of_head(at / N / N, at / N % N, at % N));
+    let arrays = vec![("q", tensor(&of.q)), ("k", tensor(&of.k)), ("v", tensor(&of.v)), ("attn_mask", mask)];
+    input::read("x.npz", &npz(&arrays)).expect("an input")
+}
+
+/// A run computes the tiles of its head that are not empty, or of a group those that are not empty for all of it; what comes
+/// out is attention over the pairs of each head, and gradients are those of exact ones.
+#[test]
+fn each_head_is_run_on_the_tiles_that_it_sees() {
+    let input = four_heads();
+    let problem = &input.problem;
+    for (br, bc) in [(4, 4), (5, 3), (1, 1), (16, 7)] {
+        for algorithm in algorithm::of_program() {
+            for head in 0..4 {
+                let spec = RunSpec {
+                    precision: Some(Precision::F64),
+                    br: Some(br),
+                    bc: Some(bc),
+                    head: Some(head),
+                    ..RunSpec::default()
+                };
+                let setting = spec.setting(algorithm, &input, 0);
+                let first = head - head % setting.heads;
+                let heads = first..first + setting.heads;
+                let at = format!("{}, head {head}, {br} x {bc}", algorithm.name());
+                let (plan, counts) = (&setting.plan, TileCounts::of_plan(&setting.plan));
+                let seen = tiles(plan, |i, j| heads.clone().any(|h| of_head(h, i, j)));
+                let of_all = tiles(plan, |i, j| heads.clone().all(|h| of_head(h, i, j)));
+                assert_eq!((counts.skipped, counts.full), (seen.skipped, of_all.full), "{at}");
+                let schedule = Schedule::of(algorithm, setting.clone());
+                assert_eq!(MeterIndex::new(&schedule).total().traffic, algorithm.closed_form_of(&setting), "{at}");
+                let export = Export::of(&spec, &input, &schedule);
+                let mut json = Vec::new();
+                write_json(&mut json, &export, Tiles::Stats, |_| true).expect("it is written");
+                let trace = trace::read(&json).unwrap_or_else(|fault| panic!("{at}: {fault}"));
+                assert!(trace.check.as_ref().expect("it is checked").passed, "{at}");
+                assert_eq!(trace.problem.mask.array_of_all.is_some(), setting.heads > 1, "{at}");
+                if ["standard", "flash1", "flash2", "split-kv"].contains(&algorithm.name()) {
+                    let of = Problem { mask: none(), bias: None, ..problem.clone() };
+                    let of = Problem {
+                        q: of.q.slice(s![.., head..head + 1, .., ..]).to_owned(),
+                        k: of.k.slice(s![.., head / 2..head / 2 + 1, .., ..]).to_owned(),
+                        v: of.v.slice(s![.., head / 2..head / 2 + 1, .., ..]).to_owned(),
+                        ..of
+                    };
+                    let (o, lse) = dense(&of, |i, j| of_head(head, i, j));
+                    let (got, _) = crate::common::run(&schedule, problem, 0, head);
+                    let near = |(a, b): (&f64, &f64)| is_near(*a, if b.is_nan() { 0.0 } else { *b });
+                    assert!(got.o.iter().zip(&o).all(near), "{at}: {} {o}", got.o);
+                    assert!(got.lse.iter().zip(&lse).all(|(a, b)| is_near(*a, *b)), "{at}: {:?} {lse:?}", got.lse);
+                }
+            }
+        }
+    }
+}
+
+/// Packed heads are rows: a tile is classified by what the heads of its rows see.
+#[test]
+fn packed_heads_are_classified_row_by_row() {
+    let input = four_heads();
+    for (br, bc) in [(4, 4), (5, 3), (1, 1), (7, 16), (32, 2)] {
+        for kv_head in 0..2 {
+            let spec = RunSpec {
+                precision: Some(Precision::F64),
+                pack_heads: Some(true),
+                head: Some(kv_head),
+                br: Some(br),
+                bc: Some(bc),
+                ..RunSpec::default()
+            };
+            let flash2 = algorithm::by_name("flash2").expect("it is known");
+            let packed = spec.apply(Cow::Borrowed(&input)).expect("heads that can be packed");
+            for input in [&input, &packed] {
+                let plan = spec.setting(flash2, input, 0).plan;
+                let wanted = tiles(&plan, |row, j| of_head(kv_head * 2 + row % 2, row / 2, j));
+                assert_eq!(TileCounts::of_plan(&plan), wanted, "{br} x {bc}");
+            }
+        }
+    }
 }
 
 /// A batch whose diagonals end at its lengths is a run for each sequence, on the keys that it has.

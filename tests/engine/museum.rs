@@ -13,7 +13,7 @@ use tilescope::attention::diagnosis::{
 };
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::input::read_one_of;
-use tilescope::attention::{Align, Mask, Problem};
+use tilescope::attention::{Align, Diagonal, Mask, Problem};
 use tilescope::schedule::algorithm::by_name;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/museum/");
@@ -30,6 +30,14 @@ struct Case {
     lengths: Option<Vec<usize>>,
     softcap: Option<f64>,
     rate: Option<f64>,
+    #[serde(default)]
+    diagonal: Diagonal,
+    left_padding: Option<Vec<usize>>,
+    #[serde(default)]
+    prefix_keys: usize,
+    #[serde(default)]
+    sink_keys: usize,
+    documents: Option<Vec<usize>>,
 }
 
 fn array(bytes: &[u8], case: &str, name: &str) -> Option<ArrayD<f64>> {
@@ -52,6 +60,11 @@ fn problem(bytes: &[u8], case: &Case) -> Problem {
         window_left: side(case.window[0]),
         window_right: side(case.window[1]),
         key_lengths: case.lengths.clone(),
+        diagonal: case.diagonal,
+        left_padding: case.left_padding.clone(),
+        prefix_keys: case.prefix_keys,
+        sink_keys: case.sink_keys,
+        documents: case.documents.clone(),
         ..Mask::default()
     };
     problem.bias = four("bias");
@@ -224,4 +237,43 @@ fn each_bug_of_a_sum_of_sinks_is_named_and_a_right_one_has_none() {
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
     assert_eq!(named.len(), 14, "each bug, and none");
+}
+
+/// Programs that ignore documents, left padding, a prefix, sink keys or the lengths of sequences (`museum/masks.py`): by their
+/// outputs and by their gradients.
+#[test]
+fn a_mask_that_is_ignored_is_named_by_outputs_and_by_gradients() {
+    let bytes = fs::read(format!("{FOLDER}masks.npz")).expect("what they made");
+    let cases = fs::read_to_string(format!("{FOLDER}masks.json")).expect("what they are");
+    let cases: Vec<Case> = serde_json::from_str(&cases).expect("a list of cases");
+    assert!(cases.len() >= 200, "{}", cases.len());
+    let (mut faults, mut named) = (Vec::new(), BTreeMap::<&str, usize>::new());
+    for case in &cases {
+        let (problem, output) = (problem(&bytes, case), diagnosed(&bytes, case));
+        let [d_o, d_q, d_k, d_v] = ["do", "dq", "dk", "dv"].map(|name| four(&bytes, case, name));
+        let mine = MyGradients {
+            d_o: &d_o,
+            tensors: [Some(&d_q), Some(&d_k), Some(&d_v)],
+            precision: MyGradients::coarsest([case.format.as_str()]),
+        };
+        let gradients = OfGradients::of(&Batch::of(&problem), mine, BUDGET).expect("a rule");
+        for (what, is_right, causes) in
+            [("output", output.is_right(), &output.causes), ("gradients", gradients.is_right(), &gradients.causes)]
+        {
+            let is_named = match (case.cause.as_str(), causes.first()) {
+                ("", _) => is_right && causes.is_empty(),
+                (cause, Some(best)) => causes.iter().any(|c| c.name == cause && c.off <= 1.01 * best.off + 1e-9),
+                (_, None) => false,
+            };
+            if is_named {
+                *named.entry(&case.cause).or_default() += 1;
+            } else {
+                let causes: Vec<String> = causes.iter().map(|c| format!("{} {:e}", c.name, c.off)).collect();
+                let of = format!("{} {} ({}), {what}", case.case, case.cause, case.format);
+                faults.push(format!("{of}: right {is_right}, {causes:?}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert!(named.len() == 7 && named.values().all(|&of| of >= 48), "each of them, and none: {named:?}");
 }

@@ -128,7 +128,7 @@ fn is_wrong(text: &str, problem: &Problem) -> bool {
     let run = run.expect("it runs");
     let all: Vec<Expected> = if algorithm.is_backward() {
         let ones = ndarray::Array2::ones((problem.shape.n_q, problem.shape.d_v));
-        let stored = algorithm::stored_before(&algorithm, &plan);
+        let stored = algorithm::stored_for_gradients(&algorithm, &plan);
         let (queries, keys) =
             expected::backward(problem, (0, 0..1), &[ones.view()], Precision::F64, stored).expect("a rule");
         queries.into_iter().chain(keys).collect()

@@ -199,7 +199,7 @@ fn scales_keep_large_inputs() {
 
 /// Loads of a run that move a block of one of `names`, step by step.
 fn loads_of(of: &Algorithm, setting: &Setting, names: &[&str]) -> u64 {
-    let mut loads = 0;
+    let (mut loads, of) = (0, of.for_heads(setting.heads));
     each_step(of, setting, |_, step| {
         let line = of.line(step.line);
         let is_load = matches!(line.statements[0].action, Action::Load { .. }) && !step.free;

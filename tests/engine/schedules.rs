@@ -27,10 +27,7 @@ fn each_algorithm() -> impl Iterator<Item = &'static Algorithm> {
 /// Every text of the program on a problem, its keys in three parts where it has a loop over them.
 fn each_schedule(problem: &Problem, tiling: Tiling, precision: Precision) -> impl Iterator<Item = Schedule> {
     let plan = Plan::of_problem(problem, 0, tiling, precision);
-    // A gradient needs P before dropout, and the forward pass leaves it after.
-    let drops = problem.dropout.is_some();
-    let texts = algorithm::of_program().filter(move |of| !(drops && of.name() == "standard-backward"));
-    texts.map(move |of| {
+    algorithm::of_program().map(move |of| {
         let splits = if of.has_splits() { 3 } else { 1 };
         // Where thread blocks add to what they share, they come in any order.
         Schedule::of(of, Setting { splits, arrival: Arrival::Shuffled(5), ..Setting::new(plan.clone()) })
@@ -293,6 +290,9 @@ fn programs_and_their_sections_are_numbered() {
             ("two-kernel-backward", vec![t_r * heads, t_r * heads, t_c * heads]),
         ] {
             let algorithm = algorithm::by_name(name).expect("a text");
+            // A program of `reduce-heads` for each key block of the group.
+            let sums = (heads > 1 && algorithm.is_backward()).then_some(t_c);
+            let programs: Vec<usize> = programs.into_iter().chain(sums).collect();
             let schedule = Schedule::of(algorithm, Setting { splits, heads, ..Setting::new(plan.clone()) });
             let got: Vec<usize> = schedule.kernels.iter().map(|kernel| kernel.programs).collect();
             assert_eq!(got, programs, "{name}, {heads} heads");

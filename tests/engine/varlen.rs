@@ -12,11 +12,12 @@ use tilescope::schedule::{Algorithm, PerTensor, Schedule, Tensor, TileCounts, Tr
 
 /// Query heads over key/value heads.
 const HEADS: (usize, usize) = (4, 2);
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     "standard",
     "flash1",
     "flash2",
     "flash2-lazy",
+    "flash2-lanes",
     "split-kv",
     "standard-backward",
     "flash1-backward",

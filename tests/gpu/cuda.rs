@@ -98,8 +98,8 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
                    unsigned shared, void *stream, void **parameters, void **extra) {
     if (function != (void *)13 || by != 1 || bz != 1 || shared || extra || in_order(stream)) return 1;
     char *a = parameters[0];
-    float *o = *(float **)(a + 48);
-    int n_q = *(int *)(a + 216), d_v = *(int *)(a + 228), heads = *(int *)(a + 232);
+    float *o = *(float **)(a + 72);
+    int n_q = *(int *)(a + 240), d_v = *(int *)(a + 252), heads = *(int *)(a + 256);
     for (int n = 0; n < n_q * d_v * heads; n++) o[n] = x * 1000000 + y * 10000 + z * 1000 + bx;
     return 0;
 }

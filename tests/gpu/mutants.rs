@@ -1,6 +1,7 @@
 //! Mutants of the WGSL kernels: each changes one place of the text, and the built-in cases must catch it.
 #![cfg(feature = "wgpu")]
 
+use crate::common::dropout;
 use crate::common::gpu::{Prepared, backend, cases};
 use tilescope::attention::Shape;
 use tilescope::attention::cases::{Case, problem};
@@ -13,15 +14,26 @@ type Mutant = (&'static str, &'static str, &'static str);
 
 /// In the text that all kernels share; each rung must notice.
 const SHARED: &[Mutant] = &[
-    ("the diagonal is one off", "params.offset + params.right + 1)", "params.offset + params.right)"),
-    ("a window is one off", "i32(i) + params.offset - params.left)", "i32(i) + params.offset - params.left + 1)"),
-    ("the key length is forgotten", "return i32(batch_in[batch * (params.heads + 1u)]);", "return i32(params.n_k);"),
-    ("the key length of another entry", "i32(batch_in[batch *", "i32(batch_in[0u *"),
+    ("the diagonal is one off", "diagonal + params.right + 1)", "diagonal + params.right)"),
+    ("a window is one off", "i32(i) + diagonal - params.left)", "i32(i) + diagonal - params.left + 1)"),
+    ("the key length is forgotten", "return i32(batch_in[batch * (params.heads + 3u)]);", "return i32(params.n_k);"),
+    (
+        "the key length of another entry",
+        "return i32(batch_in[batch * (params.heads + 3u)]);",
+        "return i32(batch_in[0]);",
+    ),
+    ("the diagonal of another entry", "(params.heads + 3u) + 1u]", "(params.heads + 3u) * 0u + 1u]"),
+    ("ALiBi has the diagonal of another entry", "(params.heads + 3u) + 2u]", "(params.heads + 3u) * 0u + 2u]"),
+    (
+        "ALiBi is measured from the diagonal",
+        "i32(i) + ahead_of(batch) - i32(j)",
+        "i32(i) + diagonal_of(batch) - i32(j)",
+    ),
     ("a mild sentinel", "const HIDDEN = -3.4028234663852886e38;", "const HIDDEN = -1e4;"),
     ("the bias is not broadcast", "let at = params.bias_strides", "let at = max(params.bias_strides, vec4u(1u))"),
     ("a bias of -inf is no mask", "{ return HIDDEN; }", "{ return 0.0; }"),
-    ("ALiBi ignores the offset", "i32(i) + i32(params.n_k) - i32(params.n_q) - i32(j)", "i32(i) - i32(j)"),
-    ("ALiBi has one slope", "(params.heads + 1u) + 1u + head]", "(params.heads + 1u) + 1u]"),
+    ("ALiBi ignores the offset", "i32(i) + ahead_of(batch) - i32(j)", "i32(i) - i32(j)"),
+    ("ALiBi has one slope", "(params.heads + 3u) + 3u + head]", "(params.heads + 3u) + 3u]"),
     ("no softcap", "if (params.softcap > 0.0)", "if (false)"),
     ("L leaves out m", "m + log(", "log("),
     ("a dead row has a finite m", "select(bitcast<u32>(m), NEG_INF_BITS, m <= BELOW)", "bitcast<u32>(m)"),
@@ -54,8 +66,12 @@ const STANDARD: &[Mutant] = &[
     ),
     ("GQA reads another head of K", "k_in[kv_row * LANES", "k_in[(kv_row % params.n_k) * LANES"),
     ("GQA reads another head of V", "v_in[kv_row * LANES", "v_in[(kv_row % params.n_k) * LANES"),
-    ("no mask", "if (i32(j) < first_key(i) || i32(j) >= end_key(i, key_length)) { s = HIDDEN; }", ""),
-    ("keys before a window are seen", "i32(j) < first_key(i) || ", ""),
+    (
+        "no mask",
+        "if (i32(j) < first_key(i, diagonal) || i32(j) >= end_key(i, key_length, diagonal)) { s = HIDDEN; }",
+        "",
+    ),
+    ("keys before a window are seen", "i32(j) < first_key(i, diagonal) || ", ""),
     (
         "the last tile is left out of S",
         "j0 < params.n_k; j0 += BC) {\n        // Keys past",
@@ -102,14 +118,14 @@ const FLASH1: &[Mutant] = &[
     ("the tile's maximum replaces the row's", "let m_new = max(m, m_tile);", "let m_new = m_tile;"),
     ("O does not start at 0", "+ n * LANES + lane] = vec4f();", "+ n * LANES + lane] = vec4f(1.0);"),
     ("m does not start at -inf", "= bitcast<u32>(HIDDEN);", "= 0u;"),
-    ("the first query block is off", "- params.offset - params.right);", "- params.offset - params.right + i32(BR));"),
+    ("the first query block is off", "- diagonal - params.right);", "- diagonal - params.right + i32(BR));"),
     (
         "queries past a window's edge are left out",
-        "j_end - params.offset + params.left);",
-        "j_end - params.offset + params.left - 1);",
+        "j_end - diagonal + params.left);",
+        "j_end - diagonal + params.left - 1);",
     ),
-    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
-    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal)", ""),
+    ("keys before a window are not masked", "first_key(last, diagonal) <= i32(j0) && ", ""),
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
     ("V of a masked key leaks", "if (p[row * BC + j] != 0.0)", "if (true)"),
     ("K of half a block", "c < LANES * D_VECS; c += LOADERS", "c < LANES * D_VECS / 2u; c += LOADERS"),
@@ -131,12 +147,49 @@ const FLASH2: &[Mutant] = &[
     ("O is divided by alpha, as the paper misprints", "o[n] *= alpha;", "o[n] /= alpha;"),
     ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
     ("the tile's maximum replaces the row's", "var m_new = m;", "var m_new = HIDDEN;"),
-    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
-    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal)", ""),
+    ("keys before a window are not masked", "first_key(last, diagonal) <= i32(j0) && ", ""),
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
     ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
     ("O is not normalised", "o[n] *= inverse;", ""),
     ("O of a row of NaN is a number", "if (is_odd(m)) { o[n] = vec4f(nan()); }", ""),
+];
+
+/// In what is of dropout alone.
+const DROPOUT: &[Mutant] = &[
+    ("dropout is forgotten", "if (params.kept != 0.0) {", "if (false) {"),
+    ("dropout of the keys of another tile", "*= keep(batch, head, i, j0 + j);", "*= keep(batch, head, i, j);"),
+    ("what is kept is not scaled up", "select(0.0, params.kept, random_word", "select(0.0, 1.0, random_word"),
+    ("what a mask keeps is not scaled up", "select(0.0, params.kept, ((bytes", "select(0.0, 1.0, ((bytes"),
+    ("a mask of the wrong sense", "& 0xffu) != 0u", "& 0xffu) == 0u"),
+    ("a mask of words", "n.x / 4u", "n.x"),
+    ("a mask begins at the first word", "params.keep_at + n.x", "n.x"),
+    ("a mask is not looked at", "if (params.keep_at != 0u) {", "if (false) {"),
+    ("a seed drops what it should keep", "> params.last_dropped", "< params.last_dropped"),
+    (
+        "heads share what is dropped",
+        "wide_product((batch * params.heads + head)",
+        "wide_product((batch * params.heads)",
+    ),
+    (
+        "the mask of a longer input has other rows",
+        "params.drawn_q + i, params.drawn_k)",
+        "params.drawn_q + i, params.n_k)",
+    ),
+    (
+        "the mask of a longer input has other heads",
+        "params.drawn_q + i, params.drawn_k)",
+        "params.n_q + i, params.drawn_k)",
+    ),
+    ("elements beyond 2^32 begin anew", "vec2u(low, begins.y + u32(low < j))", "vec2u(low, 0u)"),
+    ("counters beyond 2^32 begin anew", "n.y >> 2u, 0u, 0u)", "0u, 0u, 0u)"),
+    ("counters beyond 2^30 begin anew", "(n.x >> 2u) | (n.y << 30u)", "(n.x >> 2u)"),
+    ("half of a product is lost", "x.y * y.y + (middle >> 16u)", "x.y * y.y"),
+    ("a product does not carry", "(middle & 0xffffu)", "0u"),
+    ("a product does not carry its lowest", " + ((x.x * y.x) >> 16u)", ""),
+    ("a round is missing", "turn < 10u", "turn < 9u"),
+    ("half of the seed stays", "vec2u(0x9e3779b9u, 0xbb67ae85u)", "vec2u(0x9e3779b9u, 0u)"),
+    ("four elements share a word", "return x[n.x & 3u];", "return x[0];"),
 ];
 
 const SPLIT_KV: &[Mutant] = &[
@@ -153,8 +206,8 @@ const SPLIT_KV: &[Mutant] = &[
     ("O is not rescaled", "o[n] *= alpha;", ""),
     ("l is not rescaled", "l = alpha * l + sum;", "l = l + sum;"),
     ("the tile's maximum replaces the row's", "var m_new = m;", "var m_new = HIDDEN;"),
-    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
-    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal)", ""),
+    ("keys before a window are not masked", "first_key(last, diagonal) <= i32(j0) && ", ""),
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
     ("V of a masked key leaks", "if (weight != 0.0)", "if (true)"),
     ("O of a split is not normalised", "o[n] *= inverse;\n    }\n    let lse", "}\n    let lse"),
@@ -256,8 +309,8 @@ const FLASH2_WIDE: &[Mutant] = &[
         "q_tile[at + 2u * step], q_tile[at + 3u * step]",
         "q_tile[at + 3u * step], q_tile[at + 2u * step]",
     ),
-    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length)", ""),
-    ("keys before a window are not masked", "first_key(last) <= i32(j0) && ", ""),
+    ("keys past the last are not masked", " && i32(j0 + BC) <= end_key(block * BR, key_length, diagonal)", ""),
+    ("keys before a window are not masked", "first_key(last, diagonal) <= i32(j0) && ", ""),
     ("a window ends where it begins", "(key < starts) | (key >= ends)", "key >= ends"),
     ("GQA reads another head", "head / (params.heads / params.kv_heads)", "head % params.kv_heads"),
     ("V of a masked key leaks", "if (all(weights != vec4f()))", "if (true)"),
@@ -272,9 +325,12 @@ fn catch_all(file: &str, own: &[Mutant], shared: &[Mutant]) {
     // Several key blocks in each.
     backend.set_splits(2);
     let mut cases = cases();
+    let kernel = by_file(file).expect("a WGSL kernel");
+    if kernel.has_dropout() {
+        cases.extend(dropout::cases(24).into_iter().map(Prepared::new));
+    }
     // Each head dimension is a pipeline of its own, and most time goes into those: cases that share one come first.
     cases.sort_by_key(Prepared::vectors);
-    let kernel = by_file(file).expect("a WGSL kernel");
     let text = kernel.text();
     let (mut ran, mut survivors) = (0, Vec::new());
     for (name, from, to) in own.iter().chain(shared) {
@@ -316,7 +372,7 @@ fn every_mutant_of_split_kv_is_caught() {
 
 #[test]
 fn every_mutant_of_flash2_is_caught() {
-    catch_all("flash2.wgsl", FLASH2, SHARED);
+    catch_all("flash2.wgsl", &[FLASH2, DROPOUT].concat(), SHARED);
 }
 
 #[test]

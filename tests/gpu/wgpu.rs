@@ -5,11 +5,12 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::common::dropout;
 use crate::common::gpu::{NEVER, Prepared, backend, cases, kernels};
 use tilescope::attention::cases::{Case, problem, single, with};
 use tilescope::attention::dropout::{Dropout, Keep};
 use tilescope::attention::{Precision, Problem, Shape};
-use tilescope::gpu::kernels::{FLASH2_WGSL, SPLIT_KV_WGSL};
+use tilescope::gpu::kernels::{FLASH2_WGSL, FLASH2_WIDE_WGSL, SPLIT_KV_WGSL};
 use tilescope::gpu::wgpu::WgpuBackend;
 use tilescope::gpu::{Backend, GpuError, Refusal, SourceError, Workload};
 
@@ -73,6 +74,19 @@ fn any_number_of_splits_is_right() {
     }
 }
 
+/// By a mask and by a seed, on the kernel that knows it, also where another is preferred.
+#[test]
+fn dropout_is_within_the_error_rule() {
+    let cases = dropout::cases(24);
+    let Some(mut backend) = backend(cases.len()) else { return };
+    for case in cases.into_iter().map(Prepared::new) {
+        for kernel in [&FLASH2_WIDE_WGSL, &FLASH2_WGSL] {
+            case.check(&mut backend, kernel).unwrap_or_else(|why| panic!("{}: {why}", case.name()));
+            assert!(case.runs_on(&backend, &FLASH2_WGSL), "{}", case.name());
+        }
+    }
+}
+
 /// Programs share nothing that they write: the order in which they run leaves no trace in any bit.
 #[test]
 fn the_order_of_programs_changes_nothing() {
@@ -114,7 +128,8 @@ fn refusals_say_why_with_numbers() {
     let long = single(1, (128 << 20) / 64 + 1, 1);
     for (problem, algorithm, reason) in [
         (&small, "flash3", "wgpu has no kernel for \"flash3\"; it has: standard, flash1, flash2, split-kv"),
-        (&dropped, "flash2", "the kernel has no dropout"),
+        (&dropped, "standard", "the kernel has no dropout"),
+        (&dropped, "split-kv", "the kernel has no dropout"),
         (&sunk, "flash2", "the kernel has no learned sinks: run it on the CPU"),
         (
             &single(5800, 5800, 1),

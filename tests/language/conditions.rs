@@ -339,8 +339,9 @@ fn sections_are_the_walk() {
         let algorithm = tilescope::schedule::Algorithm::read(name, text).expect("a text of the program");
         let setting = Setting { splits: 3, heads: 2, arrival: Default::default(), plan: plan.clone() };
         let mut sections = Vec::new();
-        Schedule::of(&algorithm, setting.clone()).for_each(|_, step| sections.push(*step));
-        assert_eq!(sections, steps(algorithm.text(), &setting), "{name}");
+        let schedule = Schedule::of(&algorithm, setting.clone());
+        schedule.for_each(|_, step| sections.push(*step));
+        assert_eq!(sections, steps(schedule.algorithm.text(), &setting), "{name}");
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tilescope::attention::cases::single;
 use tilescope::attention::dropout::Keep;
-use tilescope::attention::{Dropout, Precision, Shape};
+use tilescope::attention::{Dropout, Precision, Shape, Stored};
 use tilescope::machine::Run;
-use tilescope::schedule::algorithm::{by_name, stored, stored_before};
+use tilescope::schedule::algorithm::{by_name, stored, stored_for_gradients};
 use tilescope::schedule::{
     Algorithm, Buffer, Counts, DropoutCost, Part, Place, Plan, Schedule, Setting, Tensor, Tiling,
 };
@@ -97,9 +97,15 @@ fn what_is_stored_on_the_way() {
     assert_eq!(of("standard"), (true, None));
     assert_eq!(of("flash1"), (false, Some(4)));
     assert_eq!(of("flash2"), (false, None));
-    let before = |name: &str| stored_before(text(name), &plan());
+    let before = |name: &str| stored_for_gradients(text(name), &plan());
     assert!(before("standard-backward").scores && !before("flash2-backward").scores);
-    assert_eq!(before("flash1-backward").output_every, Some(4));
+    assert_eq!(before("flash1-backward"), Stored { output_every: Some(4), ..Stored::default() });
+    // dQ is kept in f32 between visits, unless it is asked for otherwise.
+    let narrow = Plan { precision: Precision::read("f16,O=f32,dQ=f16").expect("a precision"), ..plan() };
+    let of = |name: &str| stored_for_gradients(text(name), &narrow);
+    let every = Stored { d_q_every: Some(4), ..Stored::default() };
+    assert_eq!(["flash1-backward", "flash2-backward"].map(of), [every; 2]);
+    assert_eq!(of("two-kernel-backward"), Stored::default());
 }
 
 #[test]

@@ -172,6 +172,7 @@ fn lines_are_told_by_what_they_do() {
     ];
     of("flash2", &online);
     of("flash2-lazy", &online);
+    of("flash2-lanes", &online);
     let combine = ["start-combine load", "raise softmax", "weigh softmax", "merge softmax", "combine store"];
     of("split-kv", &online.iter().cloned().chain(combine.map(str::to_owned)).collect::<Vec<_>>());
     of(

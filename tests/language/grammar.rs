@@ -30,7 +30,7 @@ fn the_examples_use_every_word() {
     let mut words: Vec<String> = Function::ALL.map(|function| format!("{}(", function.name())).to_vec();
     words.extend(Test::ALL.map(|test| format!(" {}", test.phrase())));
     words.extend(Over::ALL.map(|over| format!("in {}", over.phrase())));
-    let others = "language |title |variant of |without |in  |out  |hbm  |blocks |ideal|report |average |after |kernel |shared |registers |over keys|parallel for|reversed|load |once|store |fill |add |+=|per row of|per key of|per row|per key|where hidden|by diagonal + |by other corner|when |unless |@|^T|scale|cap|slope|sink|distance|keep| + | - | * | / |>=| > |:acc|[h,j]|[i,s]|-inf";
+    let others = "language |title |variant of |without |in  |out  |hbm  |blocks |ideal|report |average |after |lanes |overlap |kernel |shared |registers |over keys|parallel for|reversed|load |once|store |fill |add |+=|per row of|per key of|per row|per key|where hidden|by diagonal + |by other corner|when |unless |@|^T|scale|cap|slope|sink|distance|keep| + | - | * | / |>=| > |:acc|[h,j]|[i,s]|-inf";
     words.extend(others.split('|').map(str::to_owned));
     let missing: Vec<&String> = words.iter().filter(|word| !has(word)).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -18,6 +18,7 @@ mod outcome;
 mod parts;
 mod programs;
 mod random_texts;
+mod reduce_heads;
 mod results;
 mod sections;
 mod steps;

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use tilescope::attention::Precision;
 use tilescope::schedule::language::{
-    Cost, Setting, TEXTS, Tensor, Test, Work, closed_form, element_bytes, programs, walk,
+    Algorithm, Cost, KernelWork, ProgramSteps, Ready, Setting, TEXTS, Tensor, Test, Walker, Work, closed_form,
+    element_bytes, programs, walk,
 };
 use tilescope::schedule::{Plan, Tiling};
 
@@ -34,6 +35,7 @@ fn walked(name: &str, setting: &Setting) -> Vec<Vec<Work>> {
         let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
         let work = &mut programs[at];
         let read = bytes * cost.hbm_read.at(counts) + 4 * (cost.lookups * counts.entries + cost.scales * counts.one);
+        let read = read + cost.mask_read.at(counts);
         work.loaded += if step.free { 0 } else { read } as f64;
         work.stored += (bytes * cost.hbm_write.at(counts)) as f64;
         work.matmul += cost.matmul.at(counts);
@@ -65,13 +67,40 @@ fn agree(name: &str, setting: &Setting) {
             assert_eq!(shared(found), shared(expected), "{name}, {}, program {n}, {setting:?}", kernel.name);
         }
     }
+    add_up(&algorithm, setting, &found);
     let tally = closed_form(&algorithm, setting);
     let of_line = |(line, total): (&tilescope::schedule::language::Line, &tilescope::schedule::language::Totals)| {
         let bytes = line.tensor().map_or(0, |tensor| bytes_of(&algorithm.tensors[tensor], setting));
-        (bytes * (total.hbm_read + total.hbm_write) + 4 * (total.table_read + total.scales_read)) as f64
+        let beside = 4 * (total.table_read + total.scales_read) + total.mask_read;
+        (bytes * (total.hbm_read + total.hbm_write) + beside) as f64
     };
     let total: f64 = algorithm.lines.iter().zip(&tally.lines).map(of_line).sum();
     assert!((bytes - total).abs() <= 1e-9 * total, "{name}: {bytes} and {total}, {setting:?}");
+}
+
+/// The steps of each program take together what is said of it, and each line comes as often as is said.
+fn add_up(algorithm: &Algorithm, setting: &Setting, found: &[KernelWork]) {
+    let (steps, ready) = (ProgramSteps::new(algorithm, setting), Ready::new(algorithm, setting));
+    let walker = Walker { algorithm, setting, ready: &ready };
+    for (number, kernel) in found.iter().enumerate() {
+        let mut programs = kernel.programs.iter();
+        let _: ControlFlow<()> = walker.programs(number, &mut |place| {
+            let (of_program, expected) =
+                (steps.of_program(number, place, usize::MAX), programs.next().expect("it is one"));
+            let sum = |of: fn(&Work) -> f64| of_program.iter().map(|step| of(&step.work)).sum::<f64>();
+            let parts: [fn(&Work) -> f64; 5] =
+                [|of| of.loaded, |of| of.stored, |of| of.matmul as f64, |of| of.exp as f64, |of| of.other as f64];
+            for part in parts {
+                let (sum, expected) = (sum(part), part(expected));
+                assert!((sum - expected).abs() <= 1e-9 * expected, "{}: {sum}, {expected}", kernel.name);
+            }
+            for line in (0..algorithm.lines.len()).filter(|&line| algorithm.lines[line].kernel == number) {
+                let count = of_program.iter().filter(|of| of.step.line == line).count() as u64;
+                assert_eq!(steps.turns(line, place), count, "{}", algorithm.lines[line].label);
+            }
+            ControlFlow::Continue(())
+        });
+    }
 }
 
 proptest! {

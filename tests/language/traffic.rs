@@ -1,7 +1,7 @@
 //! What texts move: counted step by step, in closed form, and by the published formulas, which are written out here.
 
 use proptest::prelude::*;
-use tilescope::attention::{Mask, Precision, Shape, TileClass};
+use tilescope::attention::{BiasOf, Mask, Precision, Shape, TileClass};
 use tilescope::schedule::language::{Algorithm, Setting, TEXTS, Tally, closed_form, counted, visits};
 use tilescope::schedule::{Plan, Tiling};
 
@@ -98,7 +98,7 @@ fn formula(name: &str, sums: &Sums) -> Vec<(&'static str, u64, u64)> {
             ("l", a_r, a_r + n_q),
             ("m", a_r, a_r + n_q),
         ],
-        "flash2" | "flash2-lazy" => {
+        "flash2" | "flash2-lazy" | "flash2-lanes" => {
             vec![("Q", n_q * d, 0), ("K", a_c * d, 0), ("V", a_c * d_v, 0), ("O", 0, n_q * d_v), ("L", 0, n_q)]
         }
         "split-kv" => vec![
@@ -167,7 +167,7 @@ fn matmul(name: &str, sums: &Sums) -> u64 {
     let &Sums { d, d_v, pairs, a, .. } = sums;
     match name {
         "standard" => 2 * pairs * (d + d_v),
-        "flash1" | "flash2" | "flash2-lazy" | "split-kv" => 2 * a * (d + d_v),
+        "flash1" | "flash2" | "flash2-lazy" | "flash2-lanes" | "split-kv" => 2 * a * (d + d_v),
         // S, dV, dP, dQ, dK.
         "flash1-backward" | "flash2-backward" => 2 * a * (3 * d + 2 * d_v),
         "two-kernel-backward" => 2 * a * (4 * d + 3 * d_v),
@@ -213,16 +213,23 @@ proptest! {
         }
     }
 
-    /// A bias and a keep mask are read once for each pair of the tiles that are computed.
+    /// A bias, or the mask of booleans in its place or beside it, and a keep mask are read once for each pair of the tiles that
+    /// are computed.
     #[test]
     fn modifiers_cost_what_they_are(plan in any_plans()) {
         use tilescope::schedule::DropoutCost;
         let setting = Setting::new(Plan { bias: true, dropout: DropoutCost::Materialised, ..plan });
         let sums = Sums::of(&setting);
+        let [numbers, booleans] = match setting.plan.bias_of {
+            BiasOf::Numbers => [sums.a, 0],
+            BiasOf::Booleans => [0, sums.a],
+            BiasOf::Both => [sums.a; 2],
+        };
         for name in ["flash1", "flash2", "split-kv", "flash2-backward"] {
             let algorithm = text(name);
             let tally = closed_form(&algorithm, &setting);
-            prop_assert_eq!(tally.of_name(&algorithm, "bias"), (sums.a, 0), "{}", name);
+            prop_assert_eq!(tally.of_name(&algorithm, "bias"), (numbers, 0), "{}", name);
+            prop_assert_eq!(tally.total().mask_read, booleans, "{}", name);
             prop_assert_eq!(tally.of_name(&algorithm, "keep"), (sums.a, 0), "{}", name);
         }
     }

@@ -188,7 +188,7 @@ fn flash1_rounds_its_output_at_each_visit_and_no_more() {
             problem.v.mapv_inplace(round);
             let plan = Plan::of_problem(&problem, 0, Tiling { br: 4, bc }, precision);
             let (output, stored) = outputs(flash1, &problem, plan);
-            assert_eq!(stored, Stored { scores: false, output_every: Some(bc.min(n_k)) });
+            assert_eq!(stored, Stored { output_every: Some(bc.min(n_k)), ..Stored::default() });
             let head = problem.head(0, 0, Precision::F64);
             let exact = tilescope::attention::oracle::attention(&head);
             let error = error_rule::max_error(&output.o, &exact.o);

@@ -1,8 +1,10 @@
 //! What can be chosen is found and reached: every algorithm by the palette and in Compare, every change of the scores in the
 //! setup, and all of it within its panel.
 
+use std::collections::BTreeSet;
+
 use crate::stage_support::{
-    all_text, click, command, drop_files, open, open_with, options, press, type_text, value, word,
+    all_text, click, command, drop_files, grouped, open, open_with, options, press, type_text, value, word,
 };
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
@@ -77,6 +79,44 @@ fn the_setup_stays_within_its_panel() {
             assert!(button.right() <= edge && button.width() > 20.0, "{more}: {button:?} beyond {edge}");
         }
     }
+}
+
+/// Pages are a choice of the run: the block table that they need is read with K and V, an entry of four bytes for each page of
+/// a block.
+#[test]
+fn keys_are_laid_in_pages_in_the_setup() {
+    let mut harness = open(Some(random::read("random:40,40,4", 3).expect("an input")));
+    let bytes_of = |harness: &mut Harness<'_, App>| {
+        press(harness, NONE, Key::End);
+        value(harness, "HBM bytes")
+    };
+    press(&mut harness, Modifiers::ALT, Key::Num1);
+    let mut expected = chosen(&harness);
+    let moved = |harness: &Harness<'_, App>| {
+        let document = harness.state().document();
+        let settings = document.wanted();
+        settings.algorithm.closed_form_of(&settings.setting(document.source())).hbm_bytes()
+    };
+    let without = moved(&harness);
+    palette(&mut harness, "K and V in pages");
+    click(&mut harness, "K and V in pages");
+    expected.page_size = Some(16);
+    assert_eq!(chosen(&harness), expected);
+    click(&mut harness, "Less Keys of a page");
+    expected.page_size = Some(15);
+    assert_eq!(chosen(&harness), expected);
+    // Each query block sees every key block: K and V, the pages of each.
+    let (br, bc) = (expected.br.expect("rows"), expected.bc.expect("keys"));
+    let pages =
+        |block: usize| (block * bc..(block * bc + bc).min(40)).map(|key| key / 15).collect::<BTreeSet<_>>().len();
+    let entries = 2 * 40usize.div_ceil(br) * (0..40usize.div_ceil(bc)).map(pages).sum::<usize>();
+    let with = moved(&harness);
+    assert_eq!(with, without + 4 * entries as u64);
+    assert_eq!(bytes_of(&mut harness), format!("{0} of {0}", grouped(with)));
+    click(&mut harness, "K and V in pages");
+    expected.page_size = None;
+    assert_eq!(chosen(&harness), expected);
+    assert_eq!(bytes_of(&mut harness), format!("{0} of {0}", grouped(without)));
 }
 
 /// Puts a choice into the description of a run.

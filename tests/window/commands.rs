@@ -56,7 +56,7 @@ const TABLE: &[Does] = &[
     does("The memories of the chip", &["Far: the schedule"], "view", ""),
     does("At once on this chip, modelled", &["Far: the schedule"], "", "at once on this chip"),
     does("Compare two runs", &[], "", "HBM bytes"),
-    does("Block sizes", &[], "", "N of the surface"),
+    does("Block sizes", &[], "", "queries of the surface"),
     does("Breakpoints", &[], "", "Stop after the step where"),
     does("Bytes between HBM and the chip", &["Counts"], "", "total bytes"),
     does("Counts", &["Code"], "", "-line 1"),
@@ -106,6 +106,7 @@ const TABLE: &[Does] = &[
     does("Algorithm: flash1", &[], RUN, "Algorithm: flash1"),
     does("Algorithm: flash2", &["Algorithm: flash1"], RUN, "Algorithm: flash2"),
     does("Algorithm: flash2-lazy", &[], RUN, "Algorithm: flash2-lazy"),
+    does("Algorithm: flash2-lanes", &[], RUN, "Algorithm: flash2-lanes"),
     does("Algorithm: split-kv", &[], RUN, "Algorithm: split-kv"),
     does("Algorithm: standard-backward", &[], RUN, "Algorithm: standard-backward"),
     does("Algorithm: flash1-backward", &[], RUN, "Algorithm: flash1-backward"),
@@ -168,7 +169,7 @@ const TABLE: &[Does] = &[
     does("All commands", &[], "", "Step forward"),
     does("Keys", &[], "", "Undo: key"),
     does("What NaN, infinity and an unseen row give", &[], "", "Close"),
-    does("Close", &["Block sizes"], "", "-N of the surface"),
+    does("Close", &["Block sizes"], "", "-queries of the surface"),
 ];
 
 /// What is seen of a window, and what it told the system.

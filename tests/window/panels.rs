@@ -443,7 +443,9 @@ fn breakpoints_stop_where_a_maximum_rises() {
         for wanted in &expected {
             click(&mut harness, "Next hit");
             assert_eq!(cursor(&harness), *wanted, "{case:?} of {expected:?}");
-            assert_eq!(value(&harness, "breakpoint"), format!("hit at step {}", grouped(*wanted)));
+            let (i, j) = schedule.step(wanted - 1).and_then(|step| step.place.tile()).expect("a tile");
+            let told = format!("hit at step {}, tile (i {i}, j {j}): m rises", grouped(*wanted));
+            assert_eq!(value(&harness, "breakpoint"), told);
         }
         click(&mut harness, "Next hit");
         assert_eq!(value(&harness, "breakpoint"), "no further hit that way");

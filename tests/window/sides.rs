@@ -110,16 +110,17 @@ fn what_is_asked_for_stands_beside_the_map() {
     for size in [Vec2::new(1280.0, 800.0), Vec2::new(911.0, 512.0)] {
         let mut harness = open_sized(Some(preset::toy()), size, 1.0);
         press(&mut harness, Modifiers::NONE, Key::Num1);
-        for (name, inside) in [("Breakpoints", "Stop after the step where"), ("Block sizes", "N of the surface")] {
+        for (name, inside) in [("Breakpoints", "Stop after the step where"), ("Block sizes", "queries of the surface")]
+        {
             click(&mut harness, name);
             let plane = harness.get_by_label("memory").rect();
             let panel = harness.get_by_label(inside).rect();
             assert!(panel.left() >= plane.right(), "{name} at {panel:?} over {plane:?}");
         }
         let place = |harness: &Harness<'_, App>, label: &str| harness.get_by_label(label).rect().top();
-        assert!(place(&harness, "N of the surface") < place(&harness, "Stop after the step where"));
+        assert!(place(&harness, "queries of the surface") < place(&harness, "Stop after the step where"));
         press(&mut harness, Modifiers::NONE, Key::Escape);
-        assert!(harness.query_by_label("N of the surface").is_none());
+        assert!(harness.query_by_label("queries of the surface").is_none());
         assert!(harness.query_by_label("Stop after the step where").is_some());
         press(&mut harness, Modifiers::NONE, Key::Escape);
         assert!(harness.query_by_label("Stop after the step where").is_none());

@@ -155,7 +155,7 @@ fn a_change_of_the_algorithm_offers_every_text_that_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("mine.md");
     for (scene, expected) in [
-        ("algorithm: flash2", ["standard", "flash1", "flash2", "flash2-lazy", "split-kv"].as_slice()),
+        ("algorithm: flash2", ["standard", "flash1", "flash2", "flash2-lazy", "flash2-lanes", "split-kv"].as_slice()),
         ("algorithm: flash2/forget-alpha", &["standard", "split-kv", "flash2/forget-alpha"]),
         (
             "algorithm: flash2-backward",

@@ -223,12 +223,15 @@ fn a_backward_pass_is_run_for_the_group_of_the_head() {
     }
     let (mut whose, mut own) = (std::collections::BTreeSet::new(), 0);
     let len = scene.schedule().len();
-    for cursor in (1..=len).step_by(len as usize / 23) {
+    // The last steps sum what the heads made.
+    for cursor in (1..=len).step_by(len as usize / 23).chain(len - 12..=len) {
         seek(&mut harness, cursor);
         let step = scene.schedule().step(cursor - 1).expect("a step");
         let head = scene.run.head_of(&step);
         let told = value(&harness, "current step");
-        assert!(told.contains(&format!(", head {head}:")), "{told}");
+        let is_of_all = step.place.i().is_none() && cursor > len - 12 && step.place.h().is_none();
+        let of = if is_of_all { ", all heads:".to_owned() } else { format!(", head {head}:") };
+        assert!(told.contains(&of), "{told}");
         whose.insert(head);
         own += u64::from(scene.run.is_shown(&step));
         // The tile that is marked is one of the head that was picked.
@@ -243,6 +246,18 @@ fn a_backward_pass_is_run_for_the_group_of_the_head() {
     assert!(own > 4, "{own} steps of the head that was picked");
     let all = all_text(&harness).join("\n");
     assert!(all.contains("heads 2 to 3, which share a key/value head; head 3 is drawn"), "{all}");
+    // What each head made of the keys is in HBM, and drawn; its sum is what the run leaves.
+    let text = scene.schedule().algorithm.text();
+    assert!(text.kernels.last().is_some_and(|kernel| kernel.name == "reduce-heads"));
+    let drawn: Vec<String> = crate::painted::all_painted(&harness).into_iter().map(|of| of.text).collect();
+    let own = |name: &str| tilescope::schedule::Tensor::known(name).expect("a tensor of the run");
+    let keys = 64 * 8;
+    for (name, part) in [("dK", "dK_head"), ("dV", "dV_head")] {
+        let moved = &scene.run.meters().total().traffic;
+        assert_eq!((moved.read.get(own(part)), moved.write.get(own(part))), (2 * keys, 2 * keys), "{part}");
+        assert_eq!((moved.read.get(own(name)), moved.write.get(own(name))), (0, keys), "{name}");
+        assert!(drawn.iter().any(|text| text == part) && drawn.iter().any(|text| text == name), "{part}: {drawn:?}");
+    }
 }
 
 /// A wrong result is told under the check with its step, and a click leads there.

@@ -136,3 +136,83 @@ pub fn warning(ui: &mut Ui, text: &str) -> egui::Response {
         egui::Frame::new().fill(palette.trouble_soft).corner_radius(4.0).inner_margin(egui::Margin::symmetric(8, 4));
     frame.show(ui, |ui| ui.add(egui::Label::new(draw::label(text).color(palette.ink)).wrap())).inner
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn input(low: f64, high: f64) -> GridInput {
+        GridInput { bounds: (low, high), base_step_size: 1.0 }
+    }
+
+    proptest! {
+        /// Marks of a logarithmic axis are whole powers within it, as far from each other as they say, and never a crowd.
+        #[test]
+        fn powers_are_marked_evenly(low in -30f64..30.0, width in 0f64..60.0) {
+            let marked = marks(input(low, low + width));
+            prop_assert!(marked.len() <= 8, "{} marks", marked.len());
+            for mark in &marked {
+                prop_assert!(mark.value.fract() == 0.0 && (low..=low + width).contains(&mark.value), "{}", mark.value);
+            }
+            let steps: Vec<f64> = marked.windows(2).map(|two| two[1].value - two[0].value).collect();
+            prop_assert!(steps.iter().all(|step| *step == marked[0].step_size), "{steps:?}");
+            // Of few, each has a mark.
+            let whole = (low + width).floor() - low.ceil();
+            prop_assert!(!(0.0..8.0).contains(&whole) || marked.len() == whole as usize + 1, "{whole}: {}", marked.len());
+        }
+
+        /// Marks of a linear axis lie within it, evenly, at 1, 2 or 5 times a power of ten; each reads as another number.
+        #[test]
+        fn a_linear_axis_has_a_few_round_marks(low in -1e6f64..1e6, width in 1e-3f64..1e6) {
+            let marked = linear_marks(input(low, low + width));
+            prop_assert!((1..=6).contains(&marked.len()), "{} marks", marked.len());
+            let step = marked[0].step_size;
+            let digit = step / 10f64.powf((step * (1.0 + 1e-9)).log10().floor());
+            prop_assert!([1.0, 2.0, 5.0].iter().any(|round| (digit - round).abs() < 1e-6), "{step}");
+            let slack = 1e-9 * step;
+            for mark in &marked {
+                prop_assert!((low - slack..=low + width + slack).contains(&mark.value), "{}", mark.value);
+                let told: f64 = linear(GridMark { ..*mark }).parse().expect("a number");
+                prop_assert!((told - mark.value).abs() <= 1e-6 * step.max(1.0), "{told} for {}", mark.value);
+            }
+            for two in marked.windows(2) {
+                prop_assert!((two[1].value - two[0].value - step).abs() <= 1e-6 * step);
+                prop_assert_ne!(linear(GridMark { ..two[0] }), linear(GridMark { ..two[1] }));
+            }
+        }
+    }
+
+    /// A plot of one point, of none, or of no number has no marks, and does not hang.
+    #[test]
+    fn an_axis_without_width_has_no_marks() {
+        for (low, high) in [(3.0, 3.0), (3.0, 2.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (f64::NEG_INFINITY, 0.0)] {
+            assert!(linear_marks(input(low, high)).is_empty(), "{low} to {high}");
+        }
+        assert!(marks(input(0.2, 0.8)).is_empty());
+    }
+
+    #[test]
+    fn powers_are_written_in_figures() {
+        let tens: Vec<String> = (-4..=5).map(decade).collect();
+        assert_eq!(tens, ["1e-4", "0.001", "0.01", "0.1", "1", "10", "100", "1000", "10000", "1e5"]);
+        assert_eq!([0, 1, 10, 20].map(double), ["1", "2", "1024", "1048576"]);
+        let axis = LogAxis { title: "N", name: decade };
+        let of = |value| axis.mark(GridMark { value, step_size: 1.0 });
+        assert_eq!([of(2.0), of(-1.0), of(1.5)], ["100", "0.1", ""]);
+    }
+
+    #[test]
+    fn decades_lie_around_what_is_shown() {
+        let of = |values: &[f64]| decades(values.iter().copied());
+        assert_eq!(of(&[3.0, 250.0]), Some((0.0, 3.0)));
+        assert_eq!(of(&[1.0, 1000.0]), Some((0.0, 3.0)));
+        assert_eq!(of(&[10.0]), Some((1.0, 2.0)), "one value has a decade around it");
+        assert_eq!(
+            of(&[0.02, f64::NAN, -4.0, 0.0, f64::INFINITY]),
+            Some((-2.0, -1.0)),
+            "what has no logarithm is left out"
+        );
+        assert_eq!((of(&[]), of(&[0.0, -1.0, f64::NAN])), (None, None));
+    }
+}

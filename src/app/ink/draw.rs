@@ -112,7 +112,8 @@ pub fn squeeze_text(painter: &Painter, rect: Rect, align: Align2, text: &str, fo
     fit_text(painter, rect, align, text, FontId::new(font.size * part, font.family), color);
 }
 
-/// A token as it can be shown: spaces made visible at its start, characters without a glyph by their number.
+/// A token as it can be shown: spaces made visible at its start, characters without a glyph (not even of a font of the
+/// system, where the window asks for those) by their number.
 pub fn token(ui: &Ui, text: &str) -> String {
     let font = theme::text(theme::LABEL);
     let text = printable(text);
@@ -156,4 +157,36 @@ pub fn arrow(painter: &Painter, from: Pos2, to: Pos2, stroke: Stroke) {
         stroke.color,
         Stroke::NONE,
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use eframe::egui::{Context, FallbackRequest, FontData, FontInsert, RawInput};
+
+    use super::*;
+
+    fn tokens(ctx: &Context, texts: [&str; 4]) -> [String; 4] {
+        let mut shown = None;
+        drop(ctx.run_ui(RawInput::default(), |ui| shown = Some(texts.map(|text| token(ui, text)))));
+        shown.expect("a frame")
+    }
+
+    /// The window of the program asks the fonts of the system, as eframe offers; the character is one of our formulas' font.
+    #[test]
+    fn a_token_is_drawn_by_a_font_that_is_found_or_has_its_number() {
+        let ctx = Context::default();
+        theme::install(&ctx);
+        let texts = [" lit", "\u{2137}x", "\u{13000}", "  "];
+        assert_eq!(tokens(&ctx, texts), ["lit", "U+2137 x", "U+13000", "\"  \""]);
+        ctx.add_font_provider(Arc::new(|request: &FallbackRequest<'_>| {
+            request.cluster.starts_with('\u{2137}').then(|| FontInsert {
+                name: "found".into(),
+                data: FontData::from_static(include_bytes!("../../../assets/fonts/katex/KaTeX_AMS-Regular.ttf")),
+                families: Vec::new(),
+            })
+        }));
+        assert_eq!(tokens(&ctx, texts), ["lit", "\u{2137}x", "U+13000", "\"  \""]);
+    }
 }

@@ -55,3 +55,61 @@ fn image(rows: usize, cols: usize, color: impl Fn(usize, usize) -> Color32) -> C
     }
     ColorImage::new([width, height], pixels)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::{Cell, RefCell};
+
+    proptest! {
+        /// Each pixel is an element, row by row in order; of a long side every n-th line, evenly, from the first on.
+        #[test]
+        fn pixels_are_elements_in_their_order(long in 1usize..3000, short in 1usize..3) {
+            for (rows, cols) in [(long, short), (short, long)] {
+                let asked = RefCell::new(Vec::new());
+                let image = image(rows, cols, |row, col| {
+                    asked.borrow_mut().push((row, col));
+                    theme::CLEAR
+                });
+                let [width, height] = image.size;
+                prop_assert_eq!((width, height), (cols.min(LONGEST_SIDE), rows.min(LONGEST_SIDE)));
+                let asked = asked.into_inner();
+                prop_assert_eq!(asked.len(), width * height);
+                let lines = |of: usize, shown: usize, at: &dyn Fn(usize) -> usize| {
+                    let lines: Vec<usize> = (0..shown).map(at).collect();
+                    let steps = lines.windows(2).all(|two| (1..=of.div_ceil(shown)).contains(&(two[1] - two[0])));
+                    lines[0] == 0 && steps && lines[shown - 1] + of.div_ceil(shown) >= of
+                };
+                prop_assert!(lines(rows, height, &|y| asked[y * width].0), "rows of {rows}");
+                prop_assert!(lines(cols, width, &|x| asked[x].1), "columns of {cols}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_clear() {
+        for (rows, cols) in [(0, 0), (0, 5), (5, 0)] {
+            let image = image(rows, cols, |_, _| unreachable!("there is no element"));
+            assert!(image.pixels.iter().all(|pixel| *pixel == theme::CLEAR), "{rows} x {cols}");
+        }
+    }
+
+    #[test]
+    fn a_texture_is_painted_again_only_for_another_key() {
+        let (ctx, mut textures, painted) = (Context::default(), Textures::default(), Cell::new(0));
+        let mut paint = |name, key: u64| {
+            let color = |_, _| {
+                painted.set(painted.get() + 1);
+                theme::NO_TINT
+            };
+            textures.get(&ctx, name, key, (2, 3), color)
+        };
+        let first = paint("a", 1);
+        assert_eq!((paint("a", 1), paint("b", 1) != first), (first, true));
+        assert_eq!(painted.get(), 12, "two names of six elements");
+        paint("a", 2);
+        paint("a", 1);
+        assert_eq!(painted.get(), 24, "one is kept of a name");
+    }
+}

@@ -313,6 +313,7 @@ fn belongs_to_text(modifiers: Modifiers, key: Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eframe::egui::RawInput;
 
     #[test]
     fn the_closest_match_wins() {
@@ -333,5 +334,105 @@ mod tests {
         assert_eq!(tooltip(&ctx, &Message::Player(Command::Toggle)), "Play or pause (Space)");
         assert_eq!(tooltip(&ctx, &Message::Player(Command::StepForward(Unit::Tile))), "Next tile (Ctrl+Right)");
         assert_eq!(tooltip(&ctx, &Message::ReduceMotion), "Reduce motion");
+    }
+
+    /// What stands behind a name is what its keys do: none is hidden by another entry, and no two have the same.
+    #[test]
+    fn every_key_leads_to_its_own_entry() {
+        let mut known: Vec<(Modifiers, Key)> = Vec::new();
+        for entry in TABLE {
+            for (modifiers, key) in entry.keys {
+                assert_eq!(find(TABLE, *modifiers, *key).map(|found| found.name), Some(entry.name), "{key:?}");
+                assert!(!known.contains(&(*modifiers, *key)), "{}: {key:?} twice", entry.name);
+                known.push((*modifiers, *key));
+            }
+        }
+        assert!(known.len() > 50, "{} keys", known.len());
+    }
+
+    #[test]
+    fn keys_are_written_as_they_are_pressed() {
+        let ctx = Context::default();
+        let written = |name: &str| {
+            let entry = TABLE.iter().find(|entry| entry.name == name).expect("an entry");
+            keys_text(&ctx, entry)
+        };
+        for (name, keys) in [
+            ("Redo", "Ctrl+Shift+Z, Ctrl+Y"),
+            ("Ten steps back", "Shift+Left"),
+            ("Next beat", "."),
+            ("Previous beat", ","),
+            ("Next block of the outer loop", "Alt+Right"),
+            ("Larger", "Ctrl++, Ctrl+="),
+            ("Close", "Esc"),
+            ("Full screen", "Alt+Enter"),
+            ("Light colours", ""),
+        ] {
+            assert_eq!(written(name), keys, "{name}");
+        }
+    }
+
+    /// The names of what keys carry out in one frame, in their order; `field` is a text that has the keyboard.
+    fn carried_out(keys: &[(Modifiers, Key)], keyboard: Keyboard, field: bool) -> Vec<&'static str> {
+        let (ctx, mut text, mut names) = (Context::default(), String::new(), Vec::new());
+        let mut frame = |events: Vec<Event>| {
+            let input = RawInput { events, ..RawInput::default() };
+            let _ = ctx.run_ui(input, |ui| {
+                names = pressed(ui.ctx(), keyboard).iter().map(|entry| entry.name).collect();
+                if field {
+                    ui.text_edit_singleline(&mut text).request_focus();
+                }
+            });
+        };
+        (0..2).for_each(|_| frame(Vec::new()));
+        let event = |(modifiers, key): &(Modifiers, Key)| Event::Key {
+            key: *key,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers: *modifiers,
+        };
+        frame(keys.iter().map(event).collect());
+        names
+    }
+
+    #[test]
+    fn keys_are_those_of_whoever_has_the_keyboard() {
+        let keys = [
+            (NONE, Key::Space),
+            (NONE, Key::ArrowRight),
+            (CTRL, Key::Z),
+            (CTRL, Key::P),
+            (ALT, Key::T),
+            (NONE, Key::F5),
+            (NONE, Key::PageDown),
+            (CTRL, Key::Enter),
+            (NONE, Key::B),
+            (NONE, Key::F1),
+        ];
+        let free = ["Play or pause", "Step forward", "Undo", "All commands", "Switch theme", "Present from here"];
+        let free = [&free[..], &["Go on in the lesson", "Check my answer", "Keys"]].concat();
+        assert_eq!(carried_out(&keys, Keyboard::default(), false), free);
+        // A text has its own letters, arrows and undo.
+        let typing: Vec<&str> =
+            free.iter().copied().filter(|name| !["Play or pause", "Step forward", "Undo"].contains(name)).collect();
+        assert_eq!(carried_out(&keys, Keyboard::default(), true), typing);
+        let covered = Keyboard { is_covered: true, ..Keyboard::default() };
+        assert_eq!(carried_out(&keys, covered, false), ["All commands", "Keys"]);
+        let presenting = carried_out(&keys, Keyboard { is_presenting: true, ..Keyboard::default() }, false);
+        assert!(presenting.contains(&"Blank the screen") && presenting.len() == free.len() + 1, "{presenting:?}");
+    }
+
+    /// A key that was carried out is gone: nothing below reads it again.
+    #[test]
+    fn what_is_carried_out_is_taken_and_nothing_else() {
+        let ctx = Context::default();
+        let of = |key| Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers: NONE };
+        let input = RawInput { events: vec![of(Key::Space), of(Key::F7)], ..RawInput::default() };
+        let _ = ctx.run_ui(input, |ui| {
+            assert_eq!(pressed(ui.ctx(), Keyboard::default()).len(), 1);
+            assert_eq!(ui.input(|input| input.events.clone()), [of(Key::F7)]);
+            assert_eq!(pressed(ui.ctx(), Keyboard::default()).len(), 0);
+        });
     }
 }

@@ -97,6 +97,7 @@ impl StepsSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const LEN: u64 = 1000;
 
@@ -139,5 +140,39 @@ mod tests {
         }
         assert_eq!(seen.cursor_at(-1e9, rect, LEN), 0);
         assert_eq!(seen.cursor_at(1e9, rect, LEN), LEN);
+    }
+
+    proptest! {
+        /// Zooms, moves and pages: never beyond the schedule, never closer than the fewest, and the cursor on the page where it
+        /// moved last.
+        #[test]
+        fn no_lens_leaves_the_schedule(
+            len in 1u64..5000,
+            all in prop::collection::vec((0u8..4, 0.1f64..10.0, 0f64..1.0), 1..30),
+        ) {
+            let (mut lens, mut cursor) = (StepsLens::default(), 0);
+            let fewest = FEWEST.min(len as f64);
+            for (what, factor, part) in all {
+                let at = part * len as f64;
+                let has_moved = what == 3;
+                lens = match what {
+                    0 => lens.zoomed(factor, at, cursor, len),
+                    1 => lens.zoomed_at_cursor(factor, cursor, len),
+                    2 => lens.centered(at, cursor, len),
+                    _ => lens,
+                };
+                if has_moved && cursor != at as u64 {
+                    cursor = at as u64;
+                    let (seen, at) = (lens.seen(cursor, len), cursor as f64);
+                    // Where the strip was moved by hand it lies as it was put.
+                    let is_held = lens.held_at == Some(cursor);
+                    prop_assert!(is_held || (seen.first - 1e-6..=seen.end() + 1e-6).contains(&at), "{at} of {seen:?}");
+                }
+                let seen = lens.seen(cursor, len);
+                prop_assert!(seen.first >= 0.0 && seen.end() <= len as f64 + 1e-6, "{seen:?} of {len}");
+                prop_assert!((fewest - 1e-9..=len as f64).contains(&seen.span), "{seen:?} of {len}");
+                prop_assert_eq!(lens.is_whole(len), seen == StepsSeen { first: 0.0, span: len as f64 });
+            }
+        }
     }
 }

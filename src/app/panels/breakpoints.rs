@@ -9,13 +9,16 @@ use crate::app::ink::draw;
 use crate::app::ink::float::on_demand;
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::strip::StopsSeen;
 use crate::app::run::job::{self, Job};
+use crate::app::run::said::place;
 use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{say, tr};
 use crate::number::{grouped, short};
 use crate::playback::Command;
-use crate::playback::breakpoint::{Condition, Direction, search};
+use crate::playback::breakpoint::{Condition, Direction, Hit, search};
+use crate::schedule::{Algorithm, Part};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -31,7 +34,7 @@ pub static PANEL: Panel = Panel {
     show: |ui, drawn| {
         let Some((scene, look)) = drawn.scene.zip(drawn.look) else { return };
         let breakpoints = drawn.owned.of::<Breakpoints>();
-        breakpoints.take(drawn.messages);
+        breakpoints.take(scene, look.generation, drawn.messages);
         if drawn.view.is_seen(PANEL.id) {
             breakpoints.show(ui, scene, look, drawn.messages);
         }
@@ -65,8 +68,20 @@ pub struct Breakpoints {
     over_budget: bool,
     nan: bool,
     error_above: Option<f64>,
-    searching: Option<Job<Option<u64>>>,
+    searching: Option<Job<SearchEnded>>,
     said: Option<Sentence>,
+    found: FoundStops,
+}
+
+/// In which run a search was, what for, and its hit.
+type SearchEnded = (u64, Vec<Condition>, Option<Hit>);
+
+/// The hits of searches for the same conditions in the same run.
+#[derive(Default)]
+struct FoundStops {
+    generation: u64,
+    conditions: Vec<Condition>,
+    cursors: Vec<u64>,
 }
 
 impl Default for Breakpoints {
@@ -83,6 +98,7 @@ impl Default for Breakpoints {
             error_above: None,
             searching: None,
             said: None,
+            found: FoundStops::default(),
         }
     }
 }
@@ -108,6 +124,15 @@ impl Breakpoints {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// What the strip marks.
+    pub fn stops(&self, scene: &FinishedRun, generation: u64) -> StopsSeen {
+        let conditions = self.conditions(scene);
+        let is_known = self.found.generation == generation && self.found.conditions == conditions;
+        let found = if is_known { self.found.cursors.clone() } else { Vec::new() };
+        let (of_schedule, others): (Vec<_>, Vec<_>) = conditions.into_iter().partition(Condition::is_of_schedule);
+        StopsSeen { of_schedule, has_others: !others.is_empty(), found }
     }
 
     pub fn show(&mut self, ui: &mut Ui, scene: &Arc<FinishedRun>, look: &Look<'_>, messages: &mut Vec<Message>) {
@@ -140,10 +165,10 @@ impl Breakpoints {
                 }
             });
             let said = self.said.as_ref().map_or_else(String::new, |said| say(ctx, said));
-            draw::describe(&ui.label(&said), "breakpoint", &said);
+            draw::describe(&ui.add(egui::Label::new(&said).wrap()), "breakpoint", &said);
         });
         if let Some(direction) = wanted {
-            self.start(ctx, scene, look.snapshot.cursor, direction);
+            self.start(ctx, scene, (look.generation, look.snapshot.cursor), direction);
         }
         if !is_open {
             messages.push(Message::Hide(PANEL.id));
@@ -203,7 +228,13 @@ impl Breakpoints {
     }
 
     /// Looks on a worker: what the numbers decide needs the run again.
-    fn start(&mut self, ctx: &Context, scene: &Arc<FinishedRun>, cursor: u64, direction: Direction) {
+    fn start(
+        &mut self,
+        ctx: &Context,
+        scene: &Arc<FinishedRun>,
+        (generation, cursor): (u64, u64),
+        direction: Direction,
+    ) {
         let conditions = self.conditions(scene);
         if conditions.is_empty() {
             self.said = Some("Choose what to stop at.".into());
@@ -219,24 +250,60 @@ impl Breakpoints {
         self.said = Some("searching ...".into());
         self.searching = Some(Job::start(ctx, move |signals| {
             let len = scene.schedule().len();
-            search(&scene.run, &scene.input.problem, &conditions, cursor, direction, |done| {
+            let hit = search(&scene.run, &scene.input.problem, &conditions, cursor, direction, |done| {
                 signals.report(done, len);
                 !signals.is_cancelled()
-            })
+            });
+            (generation, conditions, hit)
         }));
     }
 
-    fn take(&mut self, messages: &mut Vec<Message>) {
+    fn take(&mut self, scene: &FinishedRun, generation: u64, messages: &mut Vec<Message>) {
         match job::take(&mut self.searching) {
-            Some(Ok(Some(cursor))) => {
-                self.said = Some(Sentence::new("hit at step {0}").with(grouped(cursor)));
+            // It was for a run that is no longer there.
+            Some(Ok((of, ..))) if of != generation => self.said = None,
+            Some(Ok((_, conditions, Some(hit)))) => {
+                self.said = Some(told(scene, &conditions, &hit));
                 messages.push(Message::Player(Command::Pause));
-                messages.push(Message::Player(Command::SeekTo(cursor)));
+                messages.push(Message::Player(Command::SeekTo(hit.cursor)));
+                if self.found.generation != generation || self.found.conditions != conditions {
+                    self.found = FoundStops { generation, conditions, cursors: Vec::new() };
+                }
+                self.found.cursors.push(hit.cursor);
             }
-            Some(Ok(None)) => self.said = Some("no further hit that way".into()),
+            Some(Ok((_, _, None))) => self.said = Some("no further hit that way".into()),
             Some(Err(fault)) => self.said = Some(fault.into()),
             None => {}
         }
+    }
+}
+
+/// A hit in words: where it is, and every condition that is met there.
+fn told(scene: &FinishedRun, conditions: &[Condition], hit: &Hit) -> Sentence {
+    let schedule = scene.schedule();
+    let met = hit.met.iter().filter_map(|n| conditions.get(*n)).map(|condition| words(&schedule.algorithm, condition));
+    let Some((step, met)) = hit.cursor.checked_sub(1).and_then(|n| schedule.step(n)).zip(Sentence::list(met)) else {
+        return Sentence::new("hit at step {0}").with(grouped(hit.cursor));
+    };
+    Sentence::new("hit at step {0}, {1}: {2}").with(grouped(hit.cursor)).and(place(scene, &step)).and(met)
+}
+
+/// A condition that is met, in the names of the text.
+fn words(text: &Algorithm, condition: &Condition) -> Sentence {
+    match condition {
+        Condition::Operation(name) => Sentence::new("the operation is {0}").and(*name),
+        Condition::Tile(i, j) => Sentence::new("the tile is (i {0}, j {1})").with(i).with(j),
+        Condition::PartlyMasked => "the tile is partly masked".into(),
+        Condition::FullyMasked => "the tile is masked whole".into(),
+        Condition::OverBudget(hardware) => Sentence::new("SRAM is over the budget of {0}").with(hardware.name),
+        Condition::Moves { tensor, is_write: false } => Sentence::new("{0} is loaded").with(tensor.name()),
+        Condition::Moves { tensor, is_write: true } => Sentence::new("{0} is stored").with(tensor.name()),
+        Condition::MaximumRose => Sentence::new("{0} rises").with(text.called(Part::Max)),
+        Condition::AlphaBelow(limit) => {
+            Sentence::new("{0} is below {1}").with(text.called(Part::Alpha)).with(short(*limit))
+        }
+        Condition::NanAppeared => "a NaN appeared".into(),
+        Condition::ErrorAbove(limit) => Sentence::new("the error is above {0}").with(short(*limit)),
     }
 }
 

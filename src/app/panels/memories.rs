@@ -211,7 +211,7 @@ fn speeds(ui: &mut Ui, levels: &[Level]) {
         .collect();
     let longest = times.iter().map(|(_, time)| *time).fold(1e-30, f64::max);
     for (level, time) in times {
-        let speed = number::rate(level.speed.unwrap_or(0.0), "B/s");
+        let speed = number::modelled_rate(level.speed.unwrap_or(0.0), "B/s");
         let text = format!("{} s/MiB, {speed}", number::modelled(time));
         let shown = fill(&ctx, "{0}: {1} ({2})", &[&level.name, &number::modelled_time(time), &speed]);
         let response = ui.label(draw::label(&shown));

@@ -90,7 +90,9 @@ impl OpenPanel {
             let screen = ui.ctx().content_rect().size();
             ui.set_width(480.0_f32.min(screen.x - 40.0).max(80.0));
             ui.heading(tr(ui.ctx(), "Open my tensors"));
-            egui::ScrollArea::vertical().max_height((screen.y - 140.0).max(40.0)).show(ui, |ui| {
+            // As high as it will be from its first frame on: what is clicked stands still.
+            let height = (screen.y - 140.0).max(40.0);
+            egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 self.file(ui, messages);
                 self.recent(ui, recent, messages);
                 self.random(ui, messages);

@@ -58,7 +58,7 @@ fn show(ui: &mut Ui, editor: &mut TextEditor, look: Option<&Look<'_>>, messages:
 fn marks(edited: &Edited, look: &Look<'_>) -> Marks {
     let algorithm = &look.scene.schedule().algorithm;
     let step = look.snapshot.view.step.filter(|_| edited.runs(algorithm));
-    let lit = step.map(|step| algorithm.line(step.line).span.line as u16);
+    let lit = step.and_then(|step| algorithm.written_line(algorithm.line(step.line).span.line)).map(|line| line as u16);
     let faulty = edited.wrong.iter().map(|wrong| wrong.span.line as usize).collect();
     Marks { lit: lit.into_iter().collect(), faulty, changed: edited.changed.clone() }
 }

@@ -7,7 +7,7 @@ use crate::app::ink::icon::{self, Icon};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::{Message, commands};
-use crate::app::panels::strip::{self, Strip};
+use crate::app::panels::strip::{self, StopsSeen, Strip};
 use crate::app::run::said::current_step;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{self, tr};
@@ -21,7 +21,7 @@ pub fn show(
     ui: &mut Ui,
     look: &Look<'_>,
     player: &Player,
-    strip: &mut Strip,
+    (strip, stops): (&mut Strip, Option<&StopsSeen>),
     textures: &mut Textures,
     messages: &mut Vec<Message>,
 ) {
@@ -30,7 +30,7 @@ pub fn show(
         sentence(ui, look);
     });
     ui.add_space(SPACE);
-    strip.show(ui, look, player, textures, messages);
+    strip.show(ui, look, (player, stops), textures, messages);
 }
 
 fn controls(ui: &mut Ui, player: &Player, messages: &mut Vec<Message>) {

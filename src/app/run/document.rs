@@ -70,6 +70,7 @@ pub struct OpenInput {
     settings: Settings,
     origin: Link,
     lesson_scene: Option<lesson::Scene>,
+    lesson_input: Option<lesson::Scene>,
 }
 
 impl Document {
@@ -200,13 +201,20 @@ impl Document {
     /// All that makes the picture, to be put back later.
     pub fn kept(&self) -> OpenInput {
         let (source, settings) = (self.source.clone(), self.wanted.clone());
-        OpenInput { source, settings, origin: self.origin.clone(), lesson_scene: self.lesson_scene.clone() }
+        OpenInput {
+            source,
+            settings,
+            origin: self.origin.clone(),
+            lesson_scene: self.lesson_scene.clone(),
+            lesson_input: self.lesson_input.clone(),
+        }
     }
 
     /// The picture as it was kept; `landing` is where it was looked at. Gives whether that has to be done now.
     pub fn put_back(&mut self, ctx: &Context, kept: OpenInput, landing: Landing) -> Option<Landing> {
         let is_here = Arc::ptr_eq(&self.source, &kept.source) && self.wanted == kept.settings;
-        (self.origin, self.lesson_scene) = (kept.origin, kept.lesson_scene);
+        self.origin = kept.origin;
+        (self.lesson_scene, self.lesson_input) = (kept.lesson_scene, kept.lesson_input);
         if is_here && self.waiting().is_none() {
             return Some(landing);
         }

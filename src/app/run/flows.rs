@@ -264,6 +264,8 @@ mod tests {
     use crate::app::run::job::Signals;
     use crate::app::run::settings::Settings;
     use crate::attention::input::{preset, random};
+    use crate::attention::{BiasOf, Pairs};
+    use crate::schedule::spec::RunSpec;
     use crate::schedule::{Tiling, algorithm};
 
     fn run(input: &Arc<Input>, name: &str, (br, bc): (usize, usize)) -> FinishedRun {
@@ -293,6 +295,42 @@ mod tests {
                 assert_eq!(all.now, all.end, "{name}");
             }
             assert_eq!(sums(&all).1, scene.bytes_of_all(), "{name}");
+        }
+    }
+
+    /// Heads with masks of their own move what each of them moves: a byte a pair of its own tiles.
+    #[test]
+    fn counts_of_all_heads_are_of_the_tiles_that_each_sees() {
+        let mut input = random::read("random:12,12,4,4,2", 5).expect("an input");
+        let sees = |h: usize, i: usize, j: usize| i / 3 == j / 3 || (h > 1 && j <= i) || h == 3;
+        let value = |(_, h, i, j)| if sees(h, i, j) { 0.0 } else { f64::NEG_INFINITY };
+        let bias = ndarray::Array4::from_shape_fn((1, 4, 12, 12), value);
+        input.problem.mask.array = Pairs::of_bias(&bias, 12).map(Arc::new);
+        (input.problem.bias, input.problem.bias_of) = (Some(bias), BiasOf::Booleans);
+        let input = Arc::new(input);
+        for name in ["flash2", "flash2-backward"] {
+            let of_head = |head: usize| {
+                let settings = Settings {
+                    algorithm: algorithm::by_name(name).expect("it is there").clone(),
+                    ..Settings::for_input(&input).with_blocks(Tiling { br: 3, bc: 3 })
+                };
+                let run = RunSpec { head: Some(head), ..settings.run.clone() };
+                FinishedRun::build(input.clone(), Settings { run, ..settings }, &Signals::default()).expect("it runs")
+            };
+            let scenes: Vec<FinishedRun> = (0..4).map(of_head).collect();
+            let step = scenes[0].schedule().setting.heads;
+            let of_mask = |scene: &FinishedRun| scene.closed_form.read.bytes_of(Tensor::MASK);
+            // Of 4, 4, 10 and 16 tiles of 9 pairs; of a group all that one of its heads sees.
+            let wanted: &[u64] = if step == 1 { &[36, 36, 90, 144] } else { &[2 * 36, 2 * 144] };
+            let found: Vec<u64> = scenes.iter().step_by(step).map(of_mask).collect();
+            assert_eq!(found, wanted, "{name}");
+            let mut shown = CountsShown::default();
+            shown.carry_out(CountsAsked::AllHeads, &scenes[0]);
+            let all = flows(&scenes[0], &Snapshot::new(&scenes[0], 0, None), &shown);
+            let sum: u64 = scenes.iter().step_by(step).map(|scene| scene.closed_form.hbm_bytes()).sum();
+            assert_eq!((sums(&all).1, scenes[0].bytes_of_all()), (sum, sum), "{name}");
+            let mask = all.iter().find(|flow| flow.tensor == Tensor::MASK).expect("it is read");
+            assert_eq!(mask.end.bytes, wanted.iter().sum::<u64>(), "{name}");
         }
     }
 

@@ -47,6 +47,8 @@ pub struct BeatStrip {
     /// Steps at which a tile begins, and at which an outer iteration does; empty where they would lie too close.
     pub tiles: Vec<u64>,
     pub blocks: Vec<u64>,
+    /// Sections for each that was looked at, where not every step was.
+    pub sections_each: Option<u64>,
 }
 
 /// Schedules of more steps are not walked: the sections that the picture has something of are, and no others.
@@ -121,7 +123,9 @@ fn strip_of_sections(schedule: &Schedule, sections: &Sections<'_>, head: usize) 
         }
         known.as_ref().map_or_else(Column::default, |(_, column)| *column)
     };
-    BeatStrip { columns: (0..count).map(column).collect(), head, tiles: Vec::new(), blocks: blocks(schedule) }
+    let sections_each = Some((schedule.section_count() as u64).div_ceil(STRIP_COLUMNS as u64).max(1));
+    let columns = (0..count).map(column).collect();
+    BeatStrip { columns, head, tiles: Vec::new(), blocks: blocks(schedule), sections_each }
 }
 
 /// Where sections begin, where they are few.
@@ -232,7 +236,8 @@ impl<'a> StripBuilder<'a> {
     }
 
     fn finish(self) -> BeatStrip {
-        BeatStrip { columns: self.columns, head: self.head, tiles: few(self.tiles), blocks: blocks(self.schedule) }
+        let (tiles, blocks) = (few(self.tiles), blocks(self.schedule));
+        BeatStrip { columns: self.columns, head: self.head, tiles, blocks, sections_each: None }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn not_there(place: &Link, settings: &Settings, input: &Input) -> Result<(),
 /// Errors where a schedule is longer than a window can wait for: one that is to be walked step by step, or one of too many
 /// blocks.
 pub fn too_large(settings: &Settings, setting: &Setting) -> Result<(), Sentence> {
-    let (algorithm, plan) = (&settings.algorithm, &setting.plan);
+    let (algorithm, plan) = (settings.algorithm.for_heads(setting.heads), &setting.plan);
     let steps = algorithm.steps_of(setting);
     if steps <= MOST_STEPS {
         return Ok(());

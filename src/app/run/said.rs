@@ -5,6 +5,7 @@ use eframe::egui::Context;
 use crate::app::run::scene::FinishedRun;
 use crate::app::run::snapshot::Snapshot;
 use crate::app::tongue::words::{fill, tr};
+use crate::attention::BiasOf;
 use crate::machine::MeterIndex;
 use crate::number::{bytes, grouped, short};
 use crate::schedule::language::{self, Action, Axes, Axis};
@@ -42,7 +43,8 @@ fn torn(schedule: &Schedule, step: &Step, snapshot: &Snapshot, deed: Sentence) -
 }
 
 /// The kernels that the window has words for.
-const KERNELS: [&str; 8] = ["attention", "scores", "softmax", "output", "splits", "combine", "preprocess", "gradients"];
+const KERNELS: [&str; 9] =
+    ["attention", "scores", "softmax", "output", "splits", "combine", "preprocess", "gradients", "reduce-heads"];
 
 /// A kernel by its name in the text.
 fn kernel_name(name: &str) -> Sentence {
@@ -134,7 +136,11 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
 /// The block of a tensor that a step moves.
 fn block(schedule: &Schedule, tensor: Tensor) -> Sentence {
     match tensor {
-        Tensor::BIAS => "a tile of the bias".into(),
+        Tensor::BIAS => match schedule.plan().bias_of {
+            BiasOf::Numbers => "a tile of the bias".into(),
+            BiasOf::Booleans => "a tile of the mask".into(),
+            BiasOf::Both => "a tile of the bias and of the mask".into(),
+        },
         Tensor::KEEP => "a tile of the dropout mask".into(),
         _ => {
             let axes = schedule.algorithm.of_tensor(tensor).map(language::Tensor::axes);

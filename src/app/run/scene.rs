@@ -198,20 +198,23 @@ impl FinishedRun {
     pub fn of_all_heads(&self) -> Vec<EntryMoved> {
         let (shape, heads) = (self.input.problem.shape, self.schedule().setting.heads.max(1));
         let groups = (shape.heads / heads) as u64;
-        // Entries differ in their lengths alone.
-        let differ = self.input.problem.mask.key_lengths.is_some() || self.input.problem.bias.is_some();
+        let mask = &self.input.problem.mask;
+        // Entries differ in their lengths alone, and heads in what an array hides.
+        let differ = mask.key_lengths.is_some() || self.input.problem.bias.is_some();
+        let by_head = mask.array.as_ref().is_some_and(|pairs| pairs.differ_by_head());
         if !differ {
             let (own, standard) = (self.closed_form, self.standard);
             return vec![EntryMoved { own, standard, times: shape.batch as u64 * groups }];
         }
         let algorithm = &self.schedule().algorithm;
-        let of_entry = |batch: usize| {
-            let setting = self.settings.run.setting(algorithm, &self.input, batch);
+        let (firsts, times) = if by_head { (groups as usize, 1) } else { (1, groups) };
+        let of_entry = |(batch, first): (usize, usize)| {
+            let setting = self.settings.run.setting_of(algorithm, &self.input, (batch, first));
             let plain = Setting { heads, ..Setting::new(setting.plan.clone()) };
             let (own, standard) = (algorithm.closed_form_of(&setting), self.baseline().closed_form_of(&plain));
-            EntryMoved { own, standard, times: groups }
+            EntryMoved { own, standard, times }
         };
-        (0..shape.batch).map(of_entry).collect()
+        (0..shape.batch).flat_map(|batch| (0..firsts).map(move |n| (batch, n * heads))).map(of_entry).collect()
     }
 
     /// Floating-point operations of the whole run: what any look at it can cost at most.
@@ -302,7 +305,7 @@ impl Check {
         let group = scene.group();
         let d_o = group.gradients_of_output();
         let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
-        let stored = algorithm::stored_before(algorithm, plan);
+        let stored = algorithm::stored_for_gradients(algorithm, plan);
         let at = (group.batch, group.heads.clone());
         let (mut of_queries, of_keys) = expected::backward(group.problem, at, &d_o, plan.precision, stored)?;
         let of_head = of_queries.swap_remove(scene.picked());

@@ -17,14 +17,23 @@ impl Column {
     }
 
     pub fn join(&mut self, other: &Self) {
-        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
-        self.others += other.others;
+        self.join_times(other, 1);
+    }
+
+    /// Steps that it has of whatever beat.
+    pub fn steps(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// As if the other were there so many times.
+    pub fn join_times(&mut self, other: &Self, times: u64) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += times * more);
+        self.others += times * other.others;
     }
 
     /// The beat at a height from 0 to 1: each has its share of the column, in the order of [`Beat::ALL`].
     pub fn at(&self, height: f32) -> Option<Beat> {
-        let total: u64 = self.counts.iter().sum();
-        let wanted = f64::from(height) * total as f64;
+        let wanted = f64::from(height) * self.steps() as f64;
         let mut so_far = 0;
         Beat::ALL.into_iter().find(|beat| {
             so_far += self.counts[*beat as usize];
@@ -34,7 +43,7 @@ impl Column {
 
     /// The steps of the column are for another head, more than half of them.
     pub fn is_other(&self) -> bool {
-        2 * self.others > self.counts.iter().sum::<u64>()
+        2 * self.others > self.steps()
     }
 }
 

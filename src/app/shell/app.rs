@@ -7,6 +7,7 @@ use eframe::egui::{Context, Id};
 use crate::app::ink::texture::Textures;
 use crate::app::message::Message;
 use crate::app::message::window::{Overlay, Side};
+use crate::app::panels::block_sizes::BlockSizes;
 use crate::app::panels::breakpoints::Breakpoints;
 use crate::app::panels::gpu::GpuPanel;
 use crate::app::panels::open::OpenPanel;
@@ -121,7 +122,9 @@ impl App {
 
     /// What the main view shows, or what a panel over it looks for, is under way.
     pub(super) fn is_view_busy(&self) -> bool {
-        self.view.is_busy() || self.owned.see().is_some_and(Breakpoints::is_busy)
+        self.view.is_busy()
+            || self.owned.see().is_some_and(Breakpoints::is_busy)
+            || self.owned.see().is_some_and(BlockSizes::is_busy)
     }
 
     /// What a panel of this frame draws from.

@@ -49,8 +49,9 @@ impl App {
             || options.own_lesson.is_some()
             || options.lesson_folder.is_some();
         let is_first = options.tour || (!has_wish && store.is_first_start());
-        let distance =
-            options.place.distance().unwrap_or(if is_first { tour::start().view } else { Distance::default() });
+        let kept = store.kept.session.as_ref().filter(|_| !has_wish && !is_first).and_then(Link::distance);
+        let distance = options.place.distance().or(kept);
+        let distance = distance.unwrap_or(if is_first { tour::start().view } else { Distance::default() });
         let opened = opening(input, options, &mut store, is_first);
         let (opened, fault) = match opened {
             Ok(opened) => (opened, None),

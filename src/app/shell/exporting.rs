@@ -11,6 +11,7 @@ use crate::app::run::link::Link;
 use crate::app::shell::app::App;
 use crate::app::shell::done::Done;
 use crate::app::shell::picture::{self, Sitting};
+use crate::app::shell::presenting::show_hover_texts;
 use crate::app::state::answers::{account, answers};
 use crate::app::tongue::words;
 use crate::files::shown;
@@ -94,7 +95,9 @@ impl App {
     /// Says what became of a file.
     pub(super) fn take_saved(&mut self, ctx: &Context) {
         let Some(saved) = job::take(&mut self.saving) else { return };
-        self.sitting = None;
+        if self.sitting.take().is_some() {
+            show_hover_texts(ctx, self.talk.is_none());
+        }
         self.tell(ctx, saved.unwrap_or_else(|fault| Err(fault.into())));
     }
 

@@ -6,6 +6,9 @@ use crate::app::ink::draw;
 use crate::app::message::commands::{Entry, keys_text, table};
 use crate::app::tongue::words::{fill, tr};
 
+/// Points of width of the bar that scrolls, with its gap.
+const BAR: f32 = 12.0;
+
 /// Gives whether it stays open.
 pub fn show(ui: &mut Ui) -> bool {
     let mut is_open = true;
@@ -14,7 +17,11 @@ pub fn show(ui: &mut Ui) -> bool {
         let columns = if screen.x >= 760.0 { 2 } else { 1 };
         ui.set_width((340.0 * columns as f32).min(screen.x - 40.0).max(80.0));
         ui.heading(tr(ui.ctx(), "Keys"));
-        egui::ScrollArea::vertical().max_height((screen.y - 160.0).max(40.0)).show(ui, |ui| {
+        // As high as it will be from its first frame on: what is clicked stands still.
+        let height = (screen.y - 160.0).max(40.0);
+        egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            // Beside the bar, which would lie over the keys.
+            ui.set_max_width(ui.available_width() - BAR);
             let with_keys: Vec<_> = table(ui.ctx()).iter().filter(|entry| !entry.keys.is_empty()).collect();
             let half = with_keys.len().div_ceil(columns);
             ui.columns(columns, |columns| {

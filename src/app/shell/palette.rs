@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use eframe::egui::scroll_area::ScrollBarVisibility;
 use eframe::egui::{self, Key, Modifiers, Ui};
 
 use crate::app::ink::draw::{self, fit_text};
@@ -12,6 +13,9 @@ use crate::app::message::commands::{Entry, keys_text, table};
 use crate::app::run::source::Source;
 use crate::app::tongue::words::{fill, language, tr};
 use crate::playback::lesson::library::{LESSONS, QUESTIONS};
+
+/// Height of a line of the list.
+const LINE: f32 = 28.0;
 
 /// What the palette remembers while it is open.
 #[derive(Default)]
@@ -53,8 +57,12 @@ impl CommandPalette {
             }
             self.move_by_keys(ui, rows.len());
             let entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-            let height = (screen.height() * 0.6).clamp(40.0, 420.0);
-            egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+            // As high as what is found, whatever was found before; where that is more than there is room for, a bar says so.
+            let (most, needed) = ((screen.height() * 0.6).clamp(40.0, 420.0), LINE * rows.len() as f32);
+            let bar =
+                if needed > most { ScrollBarVisibility::AlwaysVisible } else { ScrollBarVisibility::AlwaysHidden };
+            let list = egui::ScrollArea::vertical().max_height(most).min_scrolled_height(needed.min(most));
+            list.scroll_bar_visibility(bar).auto_shrink([false, true]).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 for (at, row) in rows.into_iter().enumerate() {
                     let is_here = at == self.at;
@@ -70,7 +78,7 @@ impl CommandPalette {
     fn field(&mut self, ui: &mut Ui) {
         let hint = tr(ui.ctx(), "Type a command");
         let field = egui::TextEdit::singleline(&mut self.text).hint_text(hint).desired_width(f32::INFINITY);
-        let response = ui.add(field.font(theme::text(theme::HEADING)));
+        let response = ui.add(field.font(theme::text(theme::HEADING))).accessible_name(hint);
         response.request_focus();
         if response.changed() {
             self.at = 0;
@@ -93,7 +101,7 @@ impl CommandPalette {
 
 fn line(ui: &mut Ui, row: &Row, is_here: bool) -> bool {
     let palette = Palette::of(ui);
-    let size = egui::vec2(ui.available_width(), 28.0);
+    let size = egui::vec2(ui.available_width(), LINE);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
     if is_here || response.hovered() {
         ui.painter().rect_filled(rect, 4.0, palette.accent_soft);
@@ -255,6 +263,7 @@ mod tests {
     use super::*;
     use crate::app::panels::list::COMMANDS;
     use crate::playback::lesson::Language;
+    use proptest::prelude::*;
 
     fn first(text: &str) -> Cow<'static, str> {
         rows(
@@ -355,6 +364,36 @@ mod tests {
         for text in ["added", "quokka"] {
             let rows = rows(&egui::Context::default(), table, text, &[], &[]);
             assert_eq!(rows.first().map(|row| &row.action), Some(&Message::Show("added")), "{text}");
+        }
+    }
+
+    proptest! {
+        /// A piece of a name is found, however it is written; letters in their order are found; a letter that is not there
+        /// is not.
+        #[test]
+        fn a_piece_is_found_before_scattered_letters(text in "[a-z]{2,6}( [a-z]{2,6}){0,3}", from in 0usize..20, len in 1usize..8) {
+            let chars: Vec<char> = text.chars().collect();
+            let from = from % chars.len();
+            let piece: String = chars[from..(from + len).min(chars.len())].iter().collect();
+            let found = score(&piece, &text);
+            prop_assert!(found.is_some());
+            prop_assert_eq!(score(&piece.to_uppercase(), &text), found);
+            prop_assert_eq!(score(&format!("  {piece} "), &text), score(piece.trim(), &text));
+            let scattered: String = text.chars().step_by(2).filter(|c| *c != ' ').collect();
+            let is_piece = text.contains(&scattered);
+            prop_assert!(is_piece || score(&scattered, &text).is_some_and(|score| score <= INSIDE - 100));
+            prop_assert!(piece.trim().is_empty() || found.is_some_and(|found| found > INSIDE - 100));
+            prop_assert_eq!(score(&format!("{piece}#"), &text), None);
+        }
+
+        /// The start of a name comes before the start of one of its words, and that before the middle of one.
+        #[test]
+        fn where_a_piece_stands_decides(piece in "[a-m]{2,5}", rest in "[n-z]{2,5}") {
+            let at_start = score(&piece, &format!("{piece}{rest} {rest}{rest}"));
+            let at_word = score(&piece, &format!("{rest}{rest} {piece}{rest}"));
+            let inside = score(&piece, &format!("{rest}{piece}{rest} {rest}"));
+            prop_assert!(at_start > at_word && at_word > inside && inside.is_some());
+            prop_assert_eq!(score("", &rest), Some(0));
         }
     }
 }

@@ -19,8 +19,10 @@ use crate::number::grouped;
 /// How far a picture of the main view has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sitting {
-    /// The next frame has its caption.
+    /// The next frame has its title and caption, and nothing else than the view; texts under the pointer go.
     Asked(Goal),
+    /// They went.
+    Cleared(Goal),
     /// A frame with its caption was drawn; the picture is on its way.
     Taken,
 }

@@ -109,8 +109,9 @@ impl App {
     }
 }
 
-/// Texts that come up under the pointer would lie over a picture that is projected: while it is, none waits to come.
-fn show_hover_texts(ctx: &Context, shows: bool) {
+/// Texts that come up under the pointer would lie over a picture that is projected or taken: while it is, none waits to
+/// come.
+pub(super) fn show_hover_texts(ctx: &Context, shows: bool) {
     let usual = egui::style::Interaction::default();
     let (delay, grace) = if shows { (usual.tooltip_delay, usual.tooltip_grace_time) } else { (f32::MAX, 0.0) };
     ctx.all_styles_mut(|style| {

@@ -144,7 +144,9 @@ impl App {
             return;
         }
         let moves = [Condition::Moves { tensor, is_write: way == Way::Write }];
-        let from = |cursor| search(&scene.run, &scene.input.problem, &moves, cursor, Direction::Next, |_| true);
+        let from = |cursor| {
+            search(&scene.run, &scene.input.problem, &moves, cursor, Direction::Next, |_| true).map(|hit| hit.cursor)
+        };
         if let Some(cursor) = from(self.player.cursor()).or_else(|| from(0)) {
             self.apply(Command::SeekTo(cursor));
         }

@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Context, Layout, Ui};
 
+use crate::app::ink::draw;
 use crate::app::ink::theme::SPACE;
 use crate::app::ink::zoom::Glide;
 use crate::app::message::{Message, commands};
@@ -22,6 +23,17 @@ pub fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     }
     names(ui, drawn);
     ui.add_space(4.0);
+    view(ui, drawn);
+}
+
+/// The main view under its title, for a picture of it: without what is there to be pressed.
+pub fn alone(ui: &mut Ui, drawn: &mut Drawn<'_>) {
+    let shown = of_home(ui.ctx(), Home::Main).find(|panel| is_on(panel, drawn.view));
+    if let Some(panel) = shown {
+        let title = draw::title(ui, panel.title);
+        draw::describe(&title, "title of the picture", tr(ui.ctx(), panel.title));
+        ui.add_space(4.0);
+    }
     view(ui, drawn);
 }
 

@@ -1,6 +1,6 @@
 //! The vote of a class beside the picture: each choice whole, its hands as a bar below it.
 
-use eframe::egui::{Align2, Key, Modifiers, Rect, Response, Sense, Ui, vec2};
+use eframe::egui::{self, Align2, Key, Modifiers, Rect, Response, Sense, Ui, vec2};
 
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::ink::{draw, prose};
@@ -59,7 +59,7 @@ fn rounds(ui: &mut Ui, vote: &mut Vote, messages: &mut Vec<Message>) {
         }
         if vote.is_open() {
             let hands = vote.hands().to_string();
-            let label = ui.label(fill(ui.ctx(), "Hands: {0}", &[&hands]));
+            let label = ui.label(egui::RichText::new(&hands).monospace().strong());
             draw::describe(&label, "hands of the round", &hands);
         }
     });

@@ -17,7 +17,8 @@ impl App {
             TextMessage::Toggle => {
                 let line = self.document.scene().zip(self.document.snapshot()).and_then(|(scene, snapshot)| {
                     let step = snapshot.view.step?;
-                    Some(scene.schedule().algorithm.line(step.line).span.line)
+                    let algorithm = &scene.schedule().algorithm;
+                    algorithm.written_line(algorithm.line(step.line).span.line)
                 });
                 if self.toggle(text::PANEL.id) {
                     self.owned.of::<TextEditor>().begin(&self.document.wanted().algorithm, line);

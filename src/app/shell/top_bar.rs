@@ -148,6 +148,11 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
     let input = document.source();
     let about = &input.about;
     let name = match (&about.model, about.layer) {
+        // Texts of one layer are told apart by their language.
+        (Some(model), Some(layer)) if capture_language(&input.name).is_some() => {
+            let words = tr(ui.ctx(), capture_language(&input.name).unwrap_or_default());
+            fill(ui.ctx(), "{0}, layer {1}, {2}", &[model, &layer, &words])
+        }
         (Some(model), Some(layer)) => fill(ui.ctx(), "{0}, layer {1}", &[model, &layer]),
         _ => match Preset::parse(&input.name) {
             Some(preset) => tr(ui.ctx(), preset_title(preset)).to_owned(),
@@ -162,6 +167,13 @@ pub fn input_title(ui: &Ui, document: &Document) -> String {
     } else {
         fill(ui.ctx(), "{0}, {1} {1|query|queries}, {2} {2|key|keys}", &[&short, &n_q, &n_k])
     }
+}
+
+/// Of a capture that comes with the program, where its name says the language of its text.
+fn capture_language(name: &str) -> Option<&'static str> {
+    let capture = CAPTURES.iter().find(|capture| capture.file == name)?;
+    let languages = [("English", "English text"), ("Chinese", "Chinese text")];
+    languages.into_iter().find(|(language, _)| capture.title.ends_with(language)).map(|(_, said)| said)
 }
 
 fn algorithm_menu(ui: &mut Ui, document: &Document, messages: &mut Vec<Message>) {
@@ -253,21 +265,23 @@ fn line(
     let frame = egui::Frame::new().fill(fill).inner_margin(egui::Margin::symmetric(12, 4));
     let shown = egui::Panel::top(id).frame(frame).show_separator_line(false).resizable(false).show(ui, |ui| {
         let mut asked = None;
-        // The buttons first: the text has what is left.
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
-                asked = Some(LineAsked::Close);
-            }
-            if mends.is_some_and(|mends| ui.button(mends).clicked()) {
-                asked = Some(LineAsked::Mend);
-            }
-            let room = ui.available_width();
-            let (rect, response) = ui.allocate_exact_size(egui::vec2(room.max(0.0), 24.0), egui::Sense::hover());
-            let text = printable(text);
-            let (shown, ink) = (format!("{mark}{text}"), Palette::of(ui).ink);
-            fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &shown, theme::text(theme::BODY), ink);
-            draw::describe(&response, id, &text);
-            response.on_hover_text(text);
+        ui.horizontal(|ui| {
+            // The buttons first: the text has what is left.
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button(tr(&ui.ctx().clone(), "Close")).clicked() {
+                    asked = Some(LineAsked::Close);
+                }
+                if mends.is_some_and(|mends| ui.button(mends).clicked()) {
+                    asked = Some(LineAsked::Mend);
+                }
+                let size = egui::vec2(ui.available_width().max(0.0), 24.0);
+                let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+                let text = printable(text);
+                let (shown, ink) = (format!("{mark}{text}"), Palette::of(ui).ink);
+                fit_text(ui.painter(), rect, egui::Align2::LEFT_CENTER, &shown, theme::text(theme::BODY), ink);
+                draw::describe(&response, id, &text);
+                response.on_hover_text(text);
+            });
         });
         asked
     });

@@ -9,6 +9,8 @@ use crate::app::message::Message;
 use crate::app::message::commands::{self, Keyboard};
 use crate::app::message::talk::TourMessage;
 use crate::app::message::window::{Edge, Overlay, Side};
+use crate::app::panels::block_sizes::BlockSizes;
+use crate::app::panels::breakpoints::{self, Breakpoints};
 use crate::app::panels::gpu::{self, GpuPanel};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::lesson::click;
@@ -20,7 +22,7 @@ use crate::app::run::source::Source;
 use crate::app::shell::app::App;
 use crate::app::shell::palette::PaletteOutcome;
 use crate::app::shell::picture::{self, Sitting};
-use crate::app::shell::{keys, stage, top_bar};
+use crate::app::shell::{keys, presenting, stage, top_bar};
 use crate::app::state::history::Moment;
 use crate::app::state::seen::{Look, Question};
 use crate::app::state::text_editor::{Edited, TextEditor};
@@ -87,6 +89,7 @@ impl App {
         // What was not shown in this frame was not asked for.
         self.view.update();
         self.owned.of::<WhatIf>().update();
+        self.owned.of::<BlockSizes>().update();
         self.keep(&ctx);
     }
 
@@ -248,9 +251,12 @@ impl App {
 
     fn bottom(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
         let frame = Frame::new().fill(Palette::of(ui).panel).inner_margin(Margin::symmetric(12, 8));
+        let breakpoints = self.owned.see::<Breakpoints>().filter(|_| self.view.is_open(breakpoints::PANEL.id));
+        let stops = breakpoints.zip(look).map(|(of, look)| of.stops(look.scene, look.generation));
         Panel::bottom("timeline").exact_size(theme::TIMELINE).frame(frame).resizable(false).show(ui, |ui| {
             if let Some(look) = look {
-                timeline::show(ui, look, &self.player, &mut self.strip, &mut self.textures, messages);
+                let strip = (&mut self.strip, stops.as_ref());
+                timeline::show(ui, look, &self.player, strip, &mut self.textures, messages);
             }
         });
     }
@@ -269,7 +275,11 @@ impl App {
         let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
         let is_covered = self.figure(ui, frame);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
-            let show = if is_covered { stage::names } else { stage::show };
+            let show = match (self.sitting, is_covered) {
+                (Some(_), _) => stage::alone,
+                (None, true) => stage::names,
+                (None, false) => stage::show,
+            };
             show(ui, &mut self.drawn(Some(look), messages));
         });
     }
@@ -302,9 +312,19 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::symmetric(12, 4));
         let title = top_bar::input_title(ui, &self.document);
         Panel::bottom("caption").frame(frame).resizable(false).show(ui, |ui| picture::caption(ui, &title, look));
-        if let Sitting::Asked(goal) = sitting {
-            self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
-            self.sitting = Some(Sitting::Taken);
+        // As it is projected: without what is only there to be pressed.
+        self.view.is_projected = true;
+        match sitting {
+            Sitting::Asked(goal) => {
+                presenting::show_hover_texts(ui.ctx(), false);
+                self.sitting = Some(Sitting::Cleared(goal));
+                ui.ctx().request_repaint();
+            }
+            Sitting::Cleared(goal) => {
+                self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
+                self.sitting = Some(Sitting::Taken);
+            }
+            Sitting::Taken => {}
         }
     }
 

@@ -87,3 +87,82 @@ pub fn account() -> String {
     let name = ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn given(beat: usize, task: LessonTask, answer: &str, is_right: bool) -> Given {
+        Given { beat, task, answer: answer.into(), is_right, is_shown: false }
+    }
+
+    fn told(given: &[(String, Vec<Given>)], wanted: Option<&str>) -> Vec<Value> {
+        let lines = answers("me", given.iter().map(|(key, given)| (key, given)), wanted).expect("JSON");
+        assert!(lines.is_empty() || lines.ends_with('\n'), "{lines:?}");
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// Tries are counted for each task of each beat, in the order in which they were made.
+    #[test]
+    fn tries_count_by_beat_and_by_task() {
+        use LessonTask::{Build, Change, Question};
+        let entry = &LESSONS[3];
+        let all = vec![
+            given(0, Question, "1", false),
+            given(0, Question, "0.17", true),
+            given(1, Question, "2", false),
+            given(0, Change, "bc: 3", true),
+            given(1, Question, "3", true),
+            Given { is_shown: true, ..given(2, Build, "a -", false) },
+        ];
+        let lines = told(&[(entry.stem.to_owned(), all)], None);
+        let tries: Vec<_> = lines.iter().map(|line| (&line["beat"], &line["task"], &line["try"])).collect();
+        let expected = [
+            (json!(1), json!("question"), json!(1)),
+            (json!(1), json!("question"), json!(2)),
+            (json!(2), json!("question"), json!(1)),
+            (json!(1), json!("change"), json!(1)),
+            (json!(2), json!("question"), json!(2)),
+            (json!(3), json!("build"), json!(1)),
+        ];
+        assert_eq!(tries, expected.each_ref().map(|(beat, task, times)| (beat, task, times)));
+        let english = entry.lesson(Language::English).expect("a lesson");
+        for (line, given) in lines.iter().zip(["1", "0.17", "2", "bc: 3", "3", "a -"]) {
+            assert_eq!(line["answer"], given);
+            assert_eq!((&line["person"], &line["lesson"]), (&json!("me"), &json!(entry.number.to_string())));
+            assert_eq!(line["title"], english.title);
+            assert!(line["heading"].as_str().is_some_and(|heading| !heading.is_empty()), "{line}");
+        }
+        let right: Vec<bool> = lines.iter().map(|line| line["right"] == true).collect();
+        assert_eq!(right, [false, true, false, true, true, false]);
+        assert!(lines.iter().all(|line| line["shown"] == (line["task"] == "build")));
+    }
+
+    #[test]
+    fn a_lesson_is_wanted_by_its_number_or_by_its_file_and_one_that_is_gone_is_kept() {
+        let one = || vec![given(0, LessonTask::Question, "x", true)];
+        let (first, second) = (&LESSONS[0], &LESSONS[1]);
+        let gone = "/nowhere/mine.md".to_owned();
+        let kept = [(first.stem.to_owned(), one()), (second.stem.to_owned(), vec![]), (gone.clone(), one())];
+        let lessons = |wanted: Option<&str>| -> Vec<Value> {
+            told(&kept, wanted).into_iter().map(|line| line["lesson"].clone()).collect()
+        };
+        let number = first.number.to_string();
+        assert_eq!(lessons(None), [json!(number), json!(gone)]);
+        assert_eq!(lessons(Some(&number)), [json!(number)]);
+        assert_eq!(lessons(Some(first.stem)), [json!(number)]);
+        assert_eq!(lessons(Some(&gone)), [json!(gone)]);
+        assert_eq!((lessons(Some("99")), lessons(Some(second.stem))), (vec![], vec![]));
+        let of_gone = &told(&kept, Some(&gone))[0];
+        assert!(of_gone["title"].is_null() && of_gone["heading"].is_null(), "{of_gone}");
+    }
+
+    /// A beat that the lesson has no more is told by its number alone.
+    #[test]
+    fn a_beat_that_is_gone_has_no_heading() {
+        let all = vec![given(999, LessonTask::Question, "x", false)];
+        let line = &told(&[(LESSONS[0].stem.to_owned(), all)], None)[0];
+        assert!(line["beat"] == 1000 && line["heading"].is_null() && line["title"].is_string(), "{line}");
+    }
+}

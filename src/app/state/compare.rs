@@ -162,3 +162,45 @@ impl Compare {
         self.moment.known().filter(|(key, _)| is_of(key)).map(|(_, moment)| moment.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::language::TEXTS;
+
+    fn text(name: &str, wording: &str) -> Algorithm {
+        Algorithm::read(name, &TEXTS[0].1.replace("Standard", wording)).expect("a text of the program")
+    }
+
+    fn names(compare: &Compare) -> Vec<&str> {
+        compare.opened().map(Algorithm::name).collect()
+    }
+
+    #[test]
+    fn texts_of_ones_own_are_listed_the_latest_first_and_once() {
+        let mut compare = Compare::default();
+        algorithm::of_program().for_each(|text| compare.remember(text));
+        assert_eq!(names(&compare), Vec::<&str>::new(), "the program's are listed anyway");
+        for name in ["a.tile", "b.tile", "a.tile", "a.tile"] {
+            compare.remember(&text(name, "One"));
+        }
+        assert_eq!(names(&compare), ["a.tile", "b.tile"]);
+        // As it was read last.
+        let changed = text("b.tile", "Changed");
+        compare.remember(&changed);
+        assert_eq!(names(&compare), ["b.tile", "a.tile"]);
+        assert!(compare.opened().next().is_some_and(|text| text.text().text == changed.text().text));
+        (0..20).for_each(|n| compare.remember(&text(&format!("{n}.tile"), "One")));
+        let last: Vec<String> = (20 - MOST_OPENED..20).rev().map(|n| format!("{n}.tile")).collect();
+        assert_eq!(names(&compare), last);
+    }
+
+    #[test]
+    fn what_is_asked_of_a_comparison_is_busy_until_it_is_looked_at() {
+        let mut compare = Compare::default();
+        compare.set_lock(Lock::Bytes);
+        assert!(!compare.is_busy(), "nobody looks at it");
+        compare.open(Choices::default());
+        assert!(compare.is_busy() && compare.lock() == Lock::Bytes);
+    }
+}

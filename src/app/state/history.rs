@@ -58,6 +58,7 @@ impl History {
 mod tests {
     use super::*;
     use crate::attention::input::preset;
+    use proptest::prelude::*;
 
     #[test]
     fn back_and_forth() {
@@ -78,5 +79,51 @@ mod tests {
         assert_eq!(history.redo(), None);
         history.see(&Arc::new(preset::row()), moment(0));
         assert_eq!(history.undo(), None);
+    }
+
+    proptest! {
+        /// Against a list of moments and a place in it: what is undone and then changed is gone, the oldest give way.
+        #[test]
+        fn it_is_a_list_and_a_place(all in prop::collection::vec(0usize..8, 1..60)) {
+            let input = Arc::new(preset::toy());
+            let moment = |query| Moment {
+                settings: Settings::for_input(&input),
+                selection: Selection { query, ..Selection::default() },
+            };
+            let mut history = History::default();
+            history.see(&input, moment(100));
+            let (mut list, mut at) = (vec![100], 0_usize);
+            for one in all {
+                let expected = match one {
+                    0 | 1 => at.checked_sub(1),
+                    2 => Some(at + 1).filter(|next| *next < list.len()),
+                    query => {
+                        history.see(&input, moment(query));
+                        if list[at] != query {
+                            list.truncate(at + 1);
+                            list.push(query);
+                            at += 1;
+                        }
+                        continue;
+                    }
+                };
+                let moved = if one < 2 { history.undo() } else { history.redo() };
+                prop_assert_eq!(moved, expected.map(|to| moment(list[to])));
+                at = expected.unwrap_or(at);
+            }
+        }
+    }
+
+    #[test]
+    fn the_oldest_of_very_many_give_way() {
+        let input = Arc::new(preset::toy());
+        let settings = Settings::for_input(&input);
+        let mut history = History::default();
+        for query in 0..MOST + 50 {
+            let selection = Selection { query, ..Selection::default() };
+            history.see(&input, Moment { settings: settings.clone(), selection });
+        }
+        let undone: Vec<usize> = std::iter::from_fn(|| history.undo()).map(|moment| moment.selection.query).collect();
+        assert_eq!((undone.len(), undone.first(), undone.last()), (MOST, Some(&(MOST + 48)), Some(&49)));
     }
 }

@@ -128,3 +128,65 @@ impl BeatWork {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn works() -> impl Strategy<Value = BeatWork> {
+        let filling = prop::collection::vec(prop::option::of(0usize..9), 0..5);
+        let done = any::<[bool; 3]>().prop_map(|[question, change, build]| DoneAlone { question, change, build });
+        (".{0,6}", prop::option::of(0usize..5), 0u32..9, filling, any::<bool>(), done).prop_map(
+            |(typed, chosen, tries, filling, is_shown, done)| BeatWork {
+                typed,
+                chosen,
+                tries,
+                filling,
+                is_shown,
+                done,
+                ..BeatWork::default()
+            },
+        )
+    }
+
+    proptest! {
+        /// What is kept, through its file, is the work again; cards only where there are any.
+        #[test]
+        fn work_is_kept_through_its_file(work in works()) {
+            let text = serde_json::to_string(&work.kept()).expect("JSON");
+            let kept: KeptWork = serde_json::from_str(&text).expect("it is read");
+            prop_assert_eq!(&kept, &work.kept());
+            let again = BeatWork::of(Some(&kept), Scene::default(), Some(work.filling.len()));
+            prop_assert_eq!(again.kept(), kept);
+            prop_assert_eq!(again.filling, work.filling);
+            prop_assert!(again.verdict.is_none() && again.grade.is_none() && again.unread.is_none());
+        }
+
+        /// The lesson may have other holes by now: there are as many as it has, the first as they were filled.
+        #[test]
+        fn a_lesson_with_other_holes_has_its_own(work in works(), holes in 0usize..7) {
+            let again = BeatWork::of(Some(&work.kept()), Scene::default(), Some(holes)).filling;
+            prop_assert_eq!(again.len(), holes);
+            for (n, hole) in again.into_iter().enumerate() {
+                prop_assert_eq!(hole, work.filling.get(n).copied().flatten());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_done_is_counted() {
+        for n in 0..8usize {
+            let [question, change, build] = [1, 2, 4].map(|bit| n & bit > 0);
+            assert_eq!(DoneAlone { question, change, build }.count(), n.count_ones() as usize);
+        }
+    }
+
+    /// Fields that a later version adds, or an earlier one lacks, cost nothing.
+    #[test]
+    fn a_file_of_another_version_is_read() {
+        let kept: KeptWork = serde_json::from_str(r#"{"typed": "0.5", "later": [1]}"#).expect("it is read");
+        assert_eq!(kept, KeptWork { typed: "0.5".into(), ..KeptWork::default() });
+        assert_eq!(BeatWork::of(None, Scene::default(), Some(2)).filling, [None, None]);
+    }
+}

@@ -304,4 +304,28 @@ mod tests {
         talk.turn_vote("a", 3, 0);
         assert!(talk.vote.is_none(), "nothing is voted on");
     }
+
+    #[test]
+    fn hands_are_counted_in_the_last_round_and_never_below_none() {
+        let mut vote = Vote::new(("a".into(), 0), 3);
+        for (choice, by) in [(0, 1), (2, 1), (2, 1), (1, -1), (0, -1), (0, -1), (3, 1)] {
+            vote.add(choice, by);
+        }
+        assert_eq!(vote.rounds, [[0, 0, 2]]);
+        vote.close_round();
+        vote.again();
+        vote.add(1, 1);
+        assert_eq!(vote.rounds, [[0, 0, 2], [0, 1, 0]]);
+        let mut none = Vote::new(("a".into(), 0), 0);
+        none.add(0, 1);
+        assert_eq!(none.hands(), 0);
+    }
+
+    #[test]
+    fn a_spotlight_is_out_on_a_blank_screen_and_after_the_end() {
+        let lit = Talk { has_spotlight: true, ..Talk::default() };
+        assert!(lit.is_lit() && !Talk::default().is_lit());
+        assert!(!Talk { is_blank: true, ..lit.clone() }.is_lit());
+        assert!(!Talk { is_over: true, ..lit }.is_lit());
+    }
 }

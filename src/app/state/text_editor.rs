@@ -210,7 +210,7 @@ impl Edited {
 
     /// What runs is this text, so that its lines are lit.
     pub fn runs(&self, running: &Algorithm) -> bool {
-        running.text().text == self.typed
+        running.written() == self.typed
     }
 
     /// Its own file, if it has one.
@@ -287,3 +287,6 @@ fn stem_of(name: &str) -> &str {
     }
     name.split('/').next().unwrap_or(name)
 }
+
+#[cfg(test)]
+mod tests;

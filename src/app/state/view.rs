@@ -195,3 +195,133 @@ impl MainView {
         self.ghosts.get(ctx, scene, generation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eframe::egui::RawInput;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Asked {
+        Panel(usize),
+        Bench(usize),
+        Closed(usize),
+        Top,
+        All,
+    }
+
+    const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+    fn asked() -> impl Strategy<Value = Asked> {
+        let one = 0..IDS.len();
+        prop_oneof![
+            4 => one.clone().prop_map(Asked::Panel),
+            4 => one.clone().prop_map(Asked::Bench),
+            2 => one.prop_map(Asked::Closed),
+            2 => Just(Asked::Top),
+            1 => Just(Asked::All),
+        ]
+    }
+
+    proptest! {
+        /// Against a list from the latest to the first, of which each panel is a member once.
+        #[test]
+        fn the_latest_is_seen_and_closes_first(all in prop::collection::vec(asked(), 1..40), benches in 0usize..4) {
+            let mut view = MainView { benches, ..MainView::default() };
+            let mut list: Vec<(&str, bool)> = Vec::new();
+            for one in all {
+                match one {
+                    Asked::Panel(n) => view.open(IDS[n]),
+                    Asked::Bench(n) => view.open_workbench(IDS[n]),
+                    Asked::Closed(n) => view.close(IDS[n]),
+                    Asked::Top => prop_assert_eq!(view.close_top(), !list.is_empty()),
+                    Asked::All => view.close_all(),
+                }
+                match one {
+                    Asked::Panel(n) | Asked::Bench(n) | Asked::Closed(n) => list.retain(|(id, _)| *id != IDS[n]),
+                    Asked::Top => drop(list.drain(..list.len().min(1))),
+                    Asked::All => list.clear(),
+                }
+                match one {
+                    Asked::Panel(n) => list.insert(0, (IDS[n], false)),
+                    Asked::Bench(n) => list.insert(0, (IDS[n], true)),
+                    Asked::Closed(_) | Asked::Top | Asked::All => {}
+                }
+                let of_bench = list.first().is_some_and(|(_, is_bench)| *is_bench);
+                let same: Vec<&str> = list.iter().filter(|(_, is)| *is == of_bench).map(|(id, _)| *id).collect();
+                // One workbench is there in the lowest of windows; what stands above the row scrolls.
+                let most = if of_bench { benches.max(1) } else { same.len() };
+                let seen = &same[..same.len().min(most)];
+                prop_assert_eq!(view.seen().collect::<Vec<_>>(), seen);
+                let covered: Vec<&str> = list.iter().map(|(id, _)| *id).filter(|id| !seen.contains(id)).collect();
+                prop_assert_eq!(view.covered().collect::<Vec<_>>(), covered);
+                prop_assert_eq!((view.has_workbench(), view.has_on_demand()), (of_bench, !list.is_empty()));
+                for id in IDS {
+                    prop_assert_eq!(view.is_open(id), list.iter().any(|(open, _)| *open == id));
+                    prop_assert_eq!(view.is_seen(id), seen.contains(&id));
+                }
+            }
+        }
+    }
+
+    /// Escape ends a talk: what lies under the projected picture stays for afterwards.
+    #[test]
+    fn nothing_is_closed_under_a_projected_picture() {
+        let mut view = MainView { is_projected: true, ..MainView::default() };
+        view.open("a");
+        assert!(!view.close_top() && view.is_open("a"));
+        view.is_projected = false;
+        assert!(view.close_top() && !view.is_open("a"));
+    }
+
+    /// Where the way is at a time of the clock.
+    fn way(ctx: &Context, view: &mut MainView, time: f64) -> Option<(Distance, Distance, f32)> {
+        let mut found = None;
+        let input = RawInput { time: Some(time), ..RawInput::default() };
+        let _ = ctx.run_ui(input, |ui| found = view.on_the_way(ui.ctx()));
+        found
+    }
+
+    #[test]
+    fn the_way_leads_from_the_wider_view_to_the_closer_and_back_the_same_way() {
+        let ctx = Context::default();
+        let mut view = MainView::at(Distance::Far);
+        view.go_to(Distance::Near);
+        assert_eq!(view.distance, Distance::Near, "where it stands at once");
+        let times = [5.0, 5.1, 5.15, 5.2, 5.29];
+        let closer: Vec<f32> = times
+            .map(|time| {
+                let (wider, closer, part) = way(&ctx, &mut view, time).expect("on the way");
+                assert_eq!((wider, closer), (Distance::Far, Distance::Near));
+                part
+            })
+            .into();
+        assert!(closer[0] == 0.0 && closer.windows(2).all(|two| two[0] < two[1]) && closer[4] < 1.0, "{closer:?}");
+        assert!((closer[2] - 0.5).abs() < 1e-3, "in the middle of the time: {closer:?}");
+        assert_eq!(way(&ctx, &mut view, 5.0 + zoom::SECONDS + 0.01), None);
+        view.go_to(Distance::Far);
+        let back: Vec<f32> = times.map(|time| way(&ctx, &mut view, time + 10.0).expect("on the way").2).into();
+        for (there, back) in closer.iter().zip(back) {
+            assert!((there + back - 1.0).abs() < 1e-5, "{there} and {back}");
+        }
+    }
+
+    #[test]
+    fn no_way_is_seen_where_there_is_none() {
+        let ctx = Context::default();
+        let goes = |from, to, is_comparing| {
+            let mut view = MainView::at(from);
+            view.compare.is_open = is_comparing;
+            view.go_to(to);
+            assert!(view.distance == to && !view.compare.is_open, "{from:?} to {to:?}");
+            way(&ctx, &mut view, 1.0).is_some()
+        };
+        assert!(goes(Distance::Middle, Distance::Near, false));
+        assert!(!goes(Distance::Near, Distance::Near, false));
+        assert!(!goes(Distance::Memory, Distance::Near, false) && !goes(Distance::Far, Distance::Memory, false));
+        assert!(!goes(Distance::Far, Distance::Near, true), "from a comparison");
+        ctx.all_styles_mut(|style| style.animation_time = 0.0);
+        assert!(!goes(Distance::Middle, Distance::Near, false), "without motion");
+    }
+}

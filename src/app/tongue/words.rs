@@ -70,4 +70,21 @@ mod tests {
         set_language(&ctx, Language::Chinese);
         assert_eq!(said(), ["O、m、l", "O；m；l", "x：S、P"]);
     }
+
+    #[test]
+    fn values_stand_where_the_language_has_them() {
+        let ctx = Context::default();
+        let count = |n: usize| fill(&ctx, "{0}, {1} {1|token|tokens}", &[&"toy", &n]);
+        assert_eq!([count(1), count(2)], ["toy, 1 token", "toy, 2 tokens"]);
+        set_language(&ctx, Language::Chinese);
+        let (one, two) = (count(1), count(2));
+        assert_eq!(one.replace('1', "2"), two, "no plural");
+        assert!(one.contains("toy") && !one.contains("token"), "{one}");
+        // What is in no table is said as it is, and so is what stands in a value.
+        assert_eq!(tr(&ctx, "quokka"), "quokka");
+        assert_eq!(fill(&ctx, "{1} quokka {0}", &[&"{1}", &2]), "2 quokka {1}");
+        set_language(&ctx, Language::English);
+        assert_eq!(count(1), "toy, 1 token");
+        assert_eq!(language(&Context::default()), Language::English, "another window has its own");
+    }
 }

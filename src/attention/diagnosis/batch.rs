@@ -190,7 +190,7 @@ pub const DIAGONALS: [(&str, &str, OtherDiagonal); 7] = [
             let has_own = (0..batch.sequences.len()).any(is_own);
             (has_own && (band.kv < band.n_k || band.offset != batch.padded())).then_some(())?;
             let mut all = head.clone();
-            (all.band.kv, all.band.offset) = (all.band.n_k, batch.padded());
+            (all.band.kv, all.band.offset, all.band.ahead) = (all.band.n_k, batch.padded(), batch.padded());
             Some(all)
         },
     ),

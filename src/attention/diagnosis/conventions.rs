@@ -22,7 +22,7 @@ pub(super) fn moved(head: &Head<f64>, by: i64) -> Option<Head<f64>> {
 }
 
 /// Problems by their name and what they are.
-pub const ANOTHER: [(&str, &str, Another); 30] = [
+pub const ANOTHER: [(&str, &str, Another); 32] = [
     ("diagonal-one-far", "the diagonal one key too far: a query sees the key after its own", |_, _, head| {
         moved(head, 1)
     }),
@@ -94,6 +94,16 @@ pub const ANOTHER: [(&str, &str, Another); 30] = [
         let mut all = (head.band.padding > 0).then(|| head.clone())?;
         all.band.padding = 0;
         Some(all)
+    }),
+    ("no-prefix", "the prefix is ignored: the mask hides its keys from queries before them", |_, _, head| {
+        let mut without = (head.band.prefix > 0).then(|| head.clone())?;
+        without.band.prefix = 0;
+        Some(without)
+    }),
+    ("no-sink-keys", "the sink keys are ignored: the window hides them from later queries", |_, _, head| {
+        let mut without = (head.band.sinks > 0).then(|| head.clone())?;
+        without.band.sinks = 0;
+        Some(without)
     }),
     ("no-scale", "no scale: the scores are Q K^T", |_, _, head| scaled(head, 1.0)),
     ("scale-twice", "the scale is applied twice", |_, _, head| scaled(head, head.scale * head.scale)),

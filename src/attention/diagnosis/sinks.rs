@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::blocks::SIZES;
 use super::trial::{explains, share};
 use super::{Batch, Cause, MOST_NEAR, NEAR, Off};
-use crate::attention::error_rule::{self, floor, largest, max_error};
+use crate::attention::error_rule::{self, largest, max_error};
 use crate::attention::expected::refuse_gradients;
-use crate::attention::{Head, Precision, Stored, gradients, oracle};
+use crate::attention::{Head, Precision, gradients, oracle};
 use crate::sentence::Sentence;
 
 /// A gradient that is not within the bound.
@@ -205,11 +205,11 @@ impl OfSinks {
             }
             parts.rows.push(heads);
         }
-        refuse_gradients(mine.precision, Stored::default(), largest_score)?;
+        refuse_gradients(mine.precision, largest_score)?;
         let exact: Vec<f64> = (0..shape.heads).map(|head| parts.sum(head, Rows::right)).collect();
         let size = largest(&exact).max(largest(&squares).sqrt());
-        let relative = floor(mine.precision).max(f64::from(f32::EPSILON) * largest_score);
-        let bound = 3.0 * error_rule::finite_error(&plain, &exact) + relative * size;
+        let baseline = error_rule::finite_error(&plain, &exact);
+        let bound = error_rule::bound_of_gradient(mine.precision, baseline, size, largest_score);
         let got: Vec<f64> = mine.d_sinks.to_vec();
         let off = Off { error: max_error(&got, &exact), bound };
         let of_head = |head: usize| Off { error: max_error(&got[head..=head], &exact[head..=head]), bound };

@@ -14,7 +14,7 @@ use super::names::Role;
 use super::told::{Fact, MaskKind};
 use super::word::Word;
 use crate::attention::dropout::{Dropout, Keep};
-use crate::attention::{Align, Diagonal, Pairs, Shape, Window};
+use crate::attention::{Align, BiasOf, Diagonal, Pairs, Shape, Window};
 use crate::sentence::Sentence;
 
 /// Sets everything that the file says about the problem.
@@ -221,7 +221,7 @@ fn check_heads(making: &Making, place: &Place, shape: &[usize], batch: usize, he
 
 /// A mask, a bias, or both: their sum.
 fn masks(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
-    let mut bias = None;
+    let (mut bias, mut of) = (None, BiasOf::default());
     for role in [Role::Mask, Role::Bias] {
         let Some(at) = making.found.take_array(role) else { continue };
         let made = made(making, at, role, &input.problem.shape)?;
@@ -232,13 +232,19 @@ fn masks(making: &mut Making, input: &mut Input) -> Result<(), InputError> {
         if let Some(lengths) = made.key_lengths {
             set_lengths(making, at, input, lengths)?;
         }
-        bias = match (bias, made.bias) {
-            (Some(mask), Some(bias)) => Some(mask_array::sum(mask, bias, &mut making.budget)?),
-            (one, other) => one.or(other),
+        let made_of = if made.kind == MaskKind::Boolean { BiasOf::Booleans } else { BiasOf::Numbers };
+        (bias, of) = match (bias, made.bias) {
+            (Some(mask), Some(bias)) => {
+                let of = if of == made_of { of } else { BiasOf::Both };
+                (Some(mask_array::sum(mask, bias, &mut making.budget)?), of)
+            }
+            (None, Some(bias)) => (Some(bias), made_of),
+            (one, None) => (one, of),
         };
     }
     let hidden = bias.as_ref().and_then(|bias| Pairs::of_bias(bias, input.problem.shape.n_k));
-    (input.problem.bias, input.problem.mask.array) = (bias, hidden.map(Arc::new));
+    (input.problem.bias, input.problem.bias_of) = (bias, of);
+    input.problem.mask.array = hidden.map(Arc::new);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::params::Attention;
 use super::program::{Entry, Program};
 use super::session::{Buffer, Session, Trouble};
 use super::tensors::{self, Tensor, Tensors};
-use crate::attention::{Precision, Shape};
+use crate::attention::{Mask, Precision, Shape};
 use crate::gpu::runs::{LONGEST, RUNS, one_by_one};
 use crate::gpu::{GpuError, Measured, Refusal, Workload, ptx};
 
@@ -42,7 +42,7 @@ impl CudaBackend {
     ) -> Result<Measured, Trouble> {
         let (shape, mask) = (&workload.shape, workload.mask());
         let entries = self.entries(session, program)?;
-        let sizes = tensors::sizes(shape, program, None, false);
+        let sizes = tensors::sizes(shape, program, None, false, None);
         let needed = sizes.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes));
         let (free, total) = session.driver.memory_info()?;
         if needed > free {
@@ -57,7 +57,7 @@ impl CudaBackend {
         for seed in 0..count {
             let mut parameter = Attention::of_shape(shape, &mask, scale, &blocks);
             let tensors = Tensors::allocate(session, &sizes, &mut parameter)?;
-            fill(&tensors, shape, program.precision, seed as u32)?;
+            fill(&tensors, (shape, &mask), program.precision, seed as u32)?;
             sets.push((tensors, parameter));
         }
         let job = Job::new(session, program, (shape, &mask), (cancel, self.patience))?;
@@ -122,8 +122,9 @@ fn queued(job: &Job<'_>, entries: &[Entry], sets: &[Set], each: Duration) -> Res
     Ok(marks[lead..].iter().map(|(begin, end)| begin.until(end)).collect::<Result<_, _>>()?)
 }
 
-/// Puts numbers between -1 and 1 into Q, K and V, and into what a backward pass is given, and the whole length into the key lengths.
-fn fill(tensors: &Tensors, shape: &Shape, precision: Precision, seed: u32) -> Result<(), Trouble> {
+/// Puts numbers between -1 and 1 into Q, K and V, and into what a backward pass is given, and the mask into what is of a
+/// sequence.
+fn fill(tensors: &Tensors, (shape, mask): (&Shape, &Mask), precision: Precision, seed: u32) -> Result<(), Trouble> {
     let forward = [Tensor::Q, Tensor::K, Tensor::V];
     let backward = [Tensor::O, Tensor::Lse, Tensor::GradO];
     let of_backward = backward.into_iter().filter(|_| tensors.buffer(Tensor::GradO).is_some());
@@ -133,9 +134,10 @@ fn fill(tensors: &Tensors, shape: &Shape, precision: Precision, seed: u32) -> Re
             buffer.upload(&bytes)?;
         }
     }
-    let lengths: Vec<u8> = (0..shape.batch).flat_map(|_| (shape.n_k as i32).to_ne_bytes()).collect();
-    tensors.buffer(Tensor::KeyLengths).map_or(Ok(()), |buffer| buffer.upload(&lengths))?;
-    Ok(())
+    tensors::OF_SEQUENCE.iter().try_for_each(|&tensor| {
+        let bytes = tensors::of_sequence(tensor, mask, shape);
+        tensors.buffer(tensor).map_or(Ok(()), |buffer| Ok(buffer.upload(&bytes)?))
+    })
 }
 
 /// Bytes of numbers in a format, from a generator of 32 bits: speed depends on values a little (power), never on their

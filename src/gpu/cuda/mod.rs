@@ -125,7 +125,7 @@ impl CudaBackend {
         let Shape { n_q, n_k, d, d_v, .. } = problem.shape;
         let ptx = ptx::find(algorithm, precision, d.max(d_v), taps)?;
         let ptx = if self.deterministic.get() { ptx.in_order() } else { ptx };
-        if problem.dropout.is_some() {
+        if problem.dropout.is_some() && !kernels::by_file(ptx.file()).is_some_and(Kernel::has_dropout) {
             return Err(Refusal::Dropout);
         }
         if problem.sinks.is_some() {

@@ -8,6 +8,7 @@ use super::driver::Address;
 use super::stages::Blocks;
 use super::tensors::Tensor;
 use crate::attention::{Mask, Problem, Shape};
+use crate::gpu::drawn::Drawn;
 
 /// `struct Attention`, field by field; an address of 0 is a null pointer.
 #[repr(C)]
@@ -20,6 +21,9 @@ pub struct Attention {
     pub bias: u64,
     pub slopes: u64,
     pub key_lengths: u64,
+    pub diagonals: u64,
+    pub ahead: u64,
+    pub keep_mask: u64,
     pub o: u64,
     pub m: u64,
     pub l: u64,
@@ -44,11 +48,16 @@ pub struct Attention {
     pub d_v: i32,
     pub heads: i32,
     pub kv_heads: i32,
-    pub offset: i32,
     pub left: i32,
     pub right: i32,
     pub scale: f32,
     pub softcap: f32,
+    pub dropout: i32,
+    pub kept: f32,
+    pub seed: [u32; 2],
+    pub last_dropped: u32,
+    pub drawn_q: i32,
+    pub drawn_k: i32,
     pub first_block: i32,
     pub first_head: i32,
     pub first_batch: i32,
@@ -57,7 +66,7 @@ pub struct Attention {
 }
 
 /// Bytes of the parameter: each PTX declares as many.
-pub const BYTES: usize = 280;
+pub const BYTES: usize = 328;
 
 /// The parameters that a PTX declares for an entry, on one line; `None` where it has no such entry.
 pub(super) fn declared(ptx: &str, entry: &str) -> Option<String> {
@@ -71,13 +80,14 @@ pub(super) fn of_entry(entry: &str) -> String {
     format!(".param .align 8 .b8 {entry}_param_0[{BYTES}]")
 }
 
-// 23 pointers, four 8-byte strides, nine ints, two floats, five ints. A test asks g++ for the same.
+// 26 pointers, four 8-byte strides, eight ints, two floats, seven words of dropout, five ints. A test asks g++ for the same.
 const _: () = {
     assert!(size_of::<Attention>() == BYTES && align_of::<Attention>() == 8);
-    assert!(offset_of!(Attention, tap_tiles) == 176 && offset_of!(Attention, bias_strides) == 184);
-    assert!(offset_of!(Attention, n_q) == 216 && offset_of!(Attention, right) == 248);
-    assert!(offset_of!(Attention, scale) == 252 && offset_of!(Attention, softcap) == 256);
-    assert!(offset_of!(Attention, first_block) == 260 && offset_of!(Attention, splits) == 276);
+    assert!(offset_of!(Attention, tap_tiles) == 200 && offset_of!(Attention, bias_strides) == 208);
+    assert!(offset_of!(Attention, n_q) == 240 && offset_of!(Attention, right) == 268);
+    assert!(offset_of!(Attention, scale) == 272 && offset_of!(Attention, softcap) == 276);
+    assert!(offset_of!(Attention, dropout) == 280 && offset_of!(Attention, drawn_k) == 304);
+    assert!(offset_of!(Attention, first_block) == 308 && offset_of!(Attention, splits) == 324);
 };
 
 /// When and where a tile was worked on: `struct TileTime`.
@@ -97,7 +107,7 @@ const _: () = assert!(size_of::<TileTime>() == 24);
 impl Attention {
     /// Sizes, mask, scale and splits. Rows of Q and K have `d` elements of the blocks in memory, rows of V and O `d_v`.
     pub(super) fn of_shape(shape: &Shape, mask: &Mask, scale: f64, blocks: &Blocks) -> Self {
-        // All batch entries share the band but for its key length, which has an array of its own.
+        // All batch entries share the band but for its key length and its diagonal, which have arrays of their own.
         let band = mask.band(shape, 0);
         // A bound past every pair of indices is no bound, and fits an i32.
         let bound = |side: i64| side.min((shape.n_q + shape.n_k) as i64) as i32;
@@ -108,7 +118,6 @@ impl Attention {
             d_v: blocks.d_v as i32,
             heads: shape.heads as i32,
             kv_heads: shape.kv_heads as i32,
-            offset: band.offset as i32,
             left: bound(band.left),
             right: bound(band.right),
             scale: scale as f32,
@@ -119,9 +128,17 @@ impl Attention {
 
     /// Everything but the tensors and the place of a launch.
     pub(super) fn of_problem(problem: &Problem, blocks: &Blocks) -> Self {
+        let drawn = Drawn::of(problem);
+        let Drawn { kept, seed, last_dropped, sizes: [drawn_q, drawn_k] } = drawn.unwrap_or_default();
         Self {
             bias_strides: problem.bias.as_ref().map_or([0; 4], |bias| strides(bias.dim())),
             softcap: problem.softcap.unwrap_or(0.0) as f32,
+            dropout: drawn.is_some().into(),
+            kept,
+            seed,
+            last_dropped,
+            drawn_q: drawn_q as i32,
+            drawn_k: drawn_k as i32,
             ..Self::of_shape(&problem.shape, &problem.mask, problem.scale, blocks)
         }
     }
@@ -136,6 +153,9 @@ impl Attention {
             T::Bias => &mut self.bias,
             T::Slopes => &mut self.slopes,
             T::KeyLengths => &mut self.key_lengths,
+            T::Diagonals => &mut self.diagonals,
+            T::Ahead => &mut self.ahead,
+            T::KeepMask => &mut self.keep_mask,
             T::O => &mut self.o,
             T::M => &mut self.m,
             T::L => &mut self.l,

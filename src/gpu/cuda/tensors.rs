@@ -9,8 +9,8 @@ use super::params::{Attention, TileTime};
 use super::program::Program;
 use super::session::{Buffer, Session, Trouble};
 use crate::attention::oracle::Output;
-use crate::attention::{Precision, Problem, Shape};
-use crate::gpu::{HeadTaps, TileVisit};
+use crate::attention::{Band, Mask, Precision, Problem, Shape};
+use crate::gpu::{HeadTaps, TileVisit, drawn};
 
 /// A pointer of `struct Attention`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(super) enum Tensor {
     Bias,
     Slopes,
     KeyLengths,
+    Diagonals,
+    Ahead,
+    KeepMask,
     O,
     M,
     L,
@@ -44,7 +47,13 @@ pub(super) enum Tensor {
 const NAN: u32 = u32::MAX;
 
 /// Bytes of each tensor of a run, those that it has.
-pub(super) fn sizes(shape: &Shape, program: &Program, bias: Option<&[usize]>, slopes: bool) -> Vec<(Tensor, u64)> {
+pub(super) fn sizes(
+    shape: &Shape,
+    program: &Program,
+    bias: Option<&[usize]>,
+    slopes: bool,
+    keep_mask: Option<&[usize]>,
+) -> Vec<(Tensor, u64)> {
     use Tensor as T;
     let Shape { batch, heads, kv_heads, n_q, n_k, .. } = *shape;
     let blocks = program.blocks_of(shape);
@@ -57,7 +66,9 @@ pub(super) fn sizes(shape: &Shape, program: &Program, bias: Option<&[usize]>, sl
     let (rows, visits) = ([batch, heads, n_q], n_k.div_ceil(blocks.bc));
     let [q, o] = [blocks.d, blocks.d_v].map(|d| bytes(&[batch, heads, n_q, d], element));
     let [k, v] = [blocks.d, blocks.d_v].map(|d| bytes(&[batch, kv_heads, n_k, d], element));
-    let mut sizes = vec![(T::Q, q), (T::K, k), (T::V, v), (T::KeyLengths, bytes(&[batch], 4)), (T::O, o)];
+    let mut sizes = vec![(T::Q, q), (T::K, k), (T::V, v), (T::O, o)];
+    sizes.extend(OF_SEQUENCE.map(|tensor| (tensor, bytes(&[batch], 4))));
+    sizes.extend(keep_mask.map(|shape| (T::KeepMask, bytes(shape, 1))));
     sizes.extend(bias.map(|shape| (T::Bias, bytes(shape, 4))));
     sizes.extend(slopes.then(|| (T::Slopes, bytes(&[batch, heads], 4))));
     let told: &[T] = match program.algorithm {
@@ -96,7 +107,8 @@ pub(super) fn total(problem: &Problem, program: &Program) -> u64 {
 
 fn all_sizes(problem: &Problem, program: &Program) -> Vec<(Tensor, u64)> {
     let bias = problem.bias.as_ref().map(ArrayBase::shape);
-    sizes(&problem.shape, program, bias, problem.alibi_slopes.is_some())
+    let keep_mask = drawn::mask(problem).map(ArrayBase::shape);
+    sizes(&problem.shape, program, bias, problem.alibi_slopes.is_some(), keep_mask)
 }
 
 /// The buffers of one run.
@@ -229,12 +241,23 @@ fn values_of(tensor: Tensor, problem: &Problem, program: &Program) -> Option<Vec
         // An input as the others: rounded to the format, though stored in f32.
         Tensor::Bias => f32s(&mut problem.bias.as_ref()?.iter().map(|&x| rounded(x, program.precision))),
         Tensor::Slopes => f32s(&mut problem.alibi_slopes.as_ref()?.iter().copied()),
-        Tensor::KeyLengths => {
-            let length = |batch| problem.mask.band(&problem.shape, batch).kv as i32;
-            (0..problem.shape.batch).flat_map(|batch| length(batch).to_ne_bytes()).collect()
-        }
+        tensor if OF_SEQUENCE.contains(&tensor) => of_sequence(tensor, &problem.mask, &problem.shape),
+        Tensor::KeepMask => drawn::mask(problem)?.iter().map(|&keeps| u8::from(keeps)).collect(),
         _ => return None,
     })
+}
+
+/// An integer of the mask for each batch entry.
+pub(super) const OF_SEQUENCE: [Tensor; 3] = [Tensor::KeyLengths, Tensor::Diagonals, Tensor::Ahead];
+
+/// What one of [`OF_SEQUENCE`] holds.
+pub(super) fn of_sequence(tensor: Tensor, mask: &Mask, shape: &Shape) -> Vec<u8> {
+    let number = |band: Band| match tensor {
+        Tensor::KeyLengths => band.kv as i32,
+        Tensor::Diagonals => band.offset as i32,
+        _ => band.ahead as i32,
+    };
+    (0..shape.batch).flat_map(|batch| number(mask.band(shape, batch)).to_ne_bytes()).collect()
 }
 
 fn rounded(x: f64, precision: Precision) -> f64 {

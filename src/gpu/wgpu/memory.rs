@@ -6,10 +6,11 @@ use wgpu::{Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, Dev
 use super::super::taps::HeadTaps;
 use super::super::{GpuError, Kernel};
 use super::guard::{checked, read};
-use super::params::{Params, padded};
+use super::params::{Params, padded, per_sequence};
 use super::stages::{self, Slot};
 use crate::attention::oracle::Output;
 use crate::attention::{Problem, Shape};
+use crate::gpu::drawn;
 
 /// Words of row statistics per query: m, l, L.
 const STATS: usize = 3;
@@ -39,7 +40,7 @@ fn bytes_of(slot: Slot, problem: &Problem, kernel: &Kernel, splits: usize, taps:
         Slot::K => bytes(&[batch, kv_heads, n_k, padded(d)]),
         Slot::V => bytes(&[batch, kv_heads, n_k, padded(d_v)]),
         Slot::Bias => problem.bias.as_ref().map_or(WORD, |bias| bytes(bias.shape())),
-        Slot::PerBatch => bytes(&[batch, heads + 1]),
+        Slot::PerBatch => bytes(&[per_sequence(&problem.shape) + drawn::mask(problem).map_or(0, mask_words)]),
         Slot::O => bytes(&[batch, heads, n_q, padded(d_v)]),
         Slot::Stats => bytes(&[batch, heads, n_q, STATS]),
         Slot::Taps if taps => bytes(&[batch, heads, n_k.div_ceil(kernel.bc), n_q, TAPS]),
@@ -194,13 +195,24 @@ fn rows(tensor: &Array4<f64>) -> Vec<u32> {
     words
 }
 
-/// For each batch entry its key length, then the ALiBi slope of each head.
+/// For each batch entry its key length, its diagonal and its keys ahead, then the ALiBi slope of each head; after the last the
+/// mask of dropout, a byte a weight.
 fn per_batch(problem: &Problem) -> Vec<u32> {
     let shape = problem.shape;
     let mut words = Vec::new();
     for batch in 0..shape.batch {
-        words.push(problem.mask.band(&shape, batch).kv as u32);
+        let band = problem.mask.band(&shape, batch);
+        words.extend([band.kv as u32, band.offset as i32 as u32, band.ahead as i32 as u32]);
         words.extend((0..shape.heads).map(|head| problem.alibi_slopes.as_ref().map_or(0, |s| word(&s[[batch, head]]))));
     }
+    let mut keeps = drawn::mask(problem).into_iter().flatten().peekable();
+    while keeps.peek().is_some() {
+        let bytes = [(); 4].map(|()| u8::from(keeps.next().is_some_and(|&keeps| keeps)));
+        words.push(u32::from_le_bytes(bytes));
+    }
     words
+}
+
+fn mask_words(mask: &Array4<bool>) -> usize {
+    mask.len().div_ceil(4)
 }

@@ -23,7 +23,7 @@ use super::{
     Backend, DeviceInfo, DeviceKind, GpuError, GpuRun, Kernel, Measured, Progress, Refusal, Roofs, SourceError, Taps,
     Workload, kernels,
 };
-use crate::attention::{Precision, Problem, Shape};
+use crate::attention::{Precision, Problem};
 use crate::sentence::Sentence;
 use guard::{Health, one_line};
 use memory::tensor_bytes;
@@ -184,12 +184,9 @@ impl WgpuBackend {
         precision: Precision,
         taps: bool,
     ) -> Result<&'static Kernel, Refusal> {
-        let kernel = self.choose(algorithm, &problem.shape)?;
+        let kernel = self.choose(algorithm, problem)?;
         if precision != Precision::F32 {
             return Err(Refusal::Precision(precision));
-        }
-        if problem.dropout.is_some() {
-            return Err(Refusal::Dropout);
         }
         if problem.sinks.is_some() {
             return Err(Refusal::Sinks);
@@ -217,19 +214,20 @@ impl WgpuBackend {
 
     /// The fastest kernel of an algorithm that the device has the memory for, or the one asked for by name. A software
     /// driver gains nothing from larger tiles, and takes long to compile them: it gets the simplest.
-    fn choose(&self, algorithm: &str, shape: &Shape) -> Result<&'static Kernel, Refusal> {
+    fn choose(&self, algorithm: &str, problem: &Problem) -> Result<&'static Kernel, Refusal> {
+        let (shape, drops) = (&problem.shape, problem.dropout.is_some());
         let granted = self.device.limits().max_compute_workgroup_storage_size as usize;
-        let fits = |kernel: &&Kernel| stages::workgroup_bytes(kernel, shape) <= granted;
+        let fits =
+            |kernel: &&Kernel| stages::workgroup_bytes(kernel, shape) <= granted && (kernel.has_dropout() || !drops);
         let asked_for = |kernel: &&Kernel| self.preferred.iter().any(|file| file == kernel.file);
         let mut kernels = kernels::of(NAME, algorithm).filter(fits);
         let best = match self.info.kind {
             DeviceKind::Software => kernels.clone().next(),
             _ => kernels.clone().rfind(|kernel| stages::pays(kernel, shape)),
         };
-        kernels.find(asked_for).or(best).ok_or_else(|| Refusal::Algorithm {
-            backend: NAME,
-            algorithm: algorithm.to_owned(),
-            has: kernels::algorithms(NAME).join(", "),
+        kernels.find(asked_for).or(best).ok_or_else(|| match kernels::algorithms(NAME) {
+            has if drops && has.contains(&algorithm) => Refusal::Dropout,
+            has => Refusal::Algorithm { backend: NAME, algorithm: algorithm.to_owned(), has: has.join(", ") },
         })
     }
 
@@ -277,7 +275,7 @@ impl Backend for WgpuBackend {
     }
 
     fn kernel(&self, problem: &Problem, algorithm: &str) -> Option<&'static Kernel> {
-        self.choose(algorithm, &problem.shape).ok()
+        self.choose(algorithm, problem).ok()
     }
 
     fn run(

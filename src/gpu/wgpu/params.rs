@@ -1,7 +1,8 @@
 //! The parameters of the kernels, as `Params` of `kernels/attention.wgsl` lays them out.
 
 use super::stages::Dispatch;
-use crate::attention::Problem;
+use crate::attention::{Problem, Shape};
+use crate::gpu::drawn::{self, Drawn};
 
 /// Floats that rows are padded to a multiple of: four lanes of one vec4 each.
 pub(super) const ROW_UNIT: usize = 16;
@@ -9,6 +10,12 @@ pub(super) const ROW_UNIT: usize = 16;
 /// Length of a padded row of `d` floats.
 pub(super) fn padded(d: usize) -> usize {
     d.next_multiple_of(ROW_UNIT)
+}
+
+/// Words of what a sequence and its heads have of their own: key length, diagonal, keys ahead, then a slope for each head; the
+/// mask of dropout follows that of the last sequence.
+pub(super) fn per_sequence(shape: &Shape) -> usize {
+    shape.batch * (3 + shape.heads)
 }
 
 /// `Params` of the kernels, field by field.
@@ -22,7 +29,6 @@ pub(super) struct Params {
     heads: u32,
     kv_heads: u32,
     has_bias: u32,
-    offset: i32,
     left: i32,
     right: i32,
     has_alibi: u32,
@@ -31,18 +37,26 @@ pub(super) struct Params {
     key_blocks: u32,
     span: u32,
     splits: u32,
+    kept: f32,
+    keep_at: u32,
+    last_dropped: u32,
+    drawn_q: u32,
+    seed: [u32; 2],
+    drawn_k: u32,
     /// A uniform is a multiple of 16 bytes.
-    unused: [u32; 3],
+    unused: u32,
 }
 
 impl Params {
     /// The parameters of a problem for a kernel with key blocks of `bc` keys, and with the keys in splits.
     pub(super) fn new(problem: &Problem, bc: usize, splits: usize) -> Self {
         let shape = problem.shape;
-        // All batch entries share the band but for its key length, which has a buffer of its own.
+        // All batch entries share the band but for its key length and its diagonal, which are in a buffer of their own.
         let band = problem.mask.band(&shape, 0);
         // A bound past every pair of indices is no bound, and fits an i32.
         let bound = |side: i64| side.min((shape.n_q + shape.n_k) as i64) as i32;
+        // Without dropout `kept` is 0.
+        let Drawn { kept, seed, last_dropped, sizes: [drawn_q, drawn_k] } = Drawn::of(problem).unwrap_or_default();
         Self {
             origin: [0; 3],
             n_q: shape.n_q as u32,
@@ -51,7 +65,6 @@ impl Params {
             heads: shape.heads as u32,
             kv_heads: shape.kv_heads as u32,
             has_bias: problem.bias.is_some().into(),
-            offset: band.offset as i32,
             left: bound(band.left),
             right: bound(band.right),
             has_alibi: problem.alibi_slopes.is_some().into(),
@@ -60,7 +73,13 @@ impl Params {
             key_blocks: shape.n_k.div_ceil(bc) as u32,
             span: 0,
             splits: splits as u32,
-            unused: [0; 3],
+            kept,
+            keep_at: drawn::mask(problem).map_or(0, |_| per_sequence(&shape)) as u32,
+            last_dropped,
+            drawn_q: drawn_q as u32,
+            seed,
+            drawn_k: drawn_k as u32,
+            unused: 0,
         }
     }
 

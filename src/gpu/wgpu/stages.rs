@@ -40,7 +40,7 @@ impl Slot {
             Slot::K => "K",
             Slot::V => "V",
             Slot::Bias => "bias",
-            Slot::PerBatch => "key lengths and slopes",
+            Slot::PerBatch => "what each sequence has of its own",
             Slot::O => "O",
             Slot::Stats => "m, l and L",
             Slot::Taps => "m and l of every key block",

@@ -55,7 +55,7 @@ impl Names<'_> {
         let splits = arguments.named_index("splits")?;
         let setting = stage.setting(&algorithm, self.plan(arguments)?);
         let splits = splits.filter(|_| algorithm.has_splits()).unwrap_or(setting.splits).max(1);
-        Ok((algorithm, Setting { splits, ..setting }))
+        Ok((algorithm.for_heads(setting.heads).clone(), Setting { splits, ..setting }))
     }
 
     fn traffic(&self, arguments: &mut Arguments) -> Result<Traffic, Sentence> {
@@ -176,7 +176,9 @@ fn overridden(stage: &Stage, batch: usize, arguments: &mut Arguments) -> Result<
             (mask.key_lengths, mask.left_padding, mask.documents, mask.array) = (None, None, None, None);
             mask.varlen = None;
         }
-        let band = mask.band(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch);
+        let (run, group) = (&stage.run, stage.algorithm.heads(&shape).max(1));
+        let first = run.head() - run.head() % group;
+        let band = mask.band_of(&Shape { n_q: plan.n_q, n_k: plan.n_k, ..shape }, batch, first..first + group);
         plan = plan.with_band(band);
     }
     Ok(plan)

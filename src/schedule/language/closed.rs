@@ -194,6 +194,7 @@ pub fn closed_form(algorithm: &Algorithm, setting: &Setting) -> Tally {
                 total.hbm_read += cost.hbm_read.at(counts) * heads;
                 total.table_read += cost.lookups * counts.entries * heads;
                 total.scales_read += cost.scales * counts.one * heads;
+                total.mask_read += cost.mask_read.at(counts) * heads;
             }
         }
     }

@@ -6,12 +6,12 @@
 
 use std::ops::{Add, AddAssign, Mul};
 
-use crate::attention::Pages;
+use crate::attention::{BiasOf, Pages};
 use crate::schedule::{Lane, Plan};
 
 use super::shape::{Extent, Shape};
 use super::text::{Action, Algorithm, Expr, ExprKind, Line, NameId, Names, Role};
-use super::words::{Function, Operator};
+use super::words::{Function, Operator, Test};
 
 /// Sums over places: of their pairs (query, key), queries, keys, how many there are, and the entries of the block table that
 /// stand for their key blocks. Costs are linear in these.
@@ -126,6 +126,8 @@ pub struct Cost {
     pub lookups: u64,
     /// Scales of blocks of e4m3 that are read with them.
     pub scales: u64,
+    /// Elements of a mask of booleans that are read where the text loads the bias.
+    pub mask_read: Linear,
     /// Elements on chip: each operand once.
     pub sram_read: Linear,
     pub sram_write: Linear,
@@ -140,9 +142,10 @@ pub struct Cost {
 pub const SCALE_BYTES: u64 = 4;
 
 impl Cost {
-    /// Bytes that a load reads beside its block: entries of the block table, and scales.
+    /// Bytes that a load reads beside its block: entries of the block table, scales, and a mask of booleans.
     pub fn bytes_beside(&self, counts: Counts) -> u64 {
-        Pages::ENTRY_BYTES * self.lookups * counts.entries + SCALE_BYTES * self.scales * counts.one
+        let mask = BiasOf::BOOLEAN_BYTES * self.mask_read.at(counts);
+        Pages::ENTRY_BYTES * self.lookups * counts.entries + SCALE_BYTES * self.scales * counts.one + mask
     }
 
     /// The cost of `line` when the statements of which `held` has the bit are carried out.
@@ -184,7 +187,14 @@ impl Adder<'_> {
                 let tensor = &algorithm.tensors[*tensor];
                 let is_scaled = tensor.role == Role::In && self.plan.precision.scales(&tensor.name);
                 self.cost.scales += u64::from(is_scaled);
-                self.cost.hbm_read += block;
+                let arrays =
+                    if tensor.role == Role::Modifier(Test::Bias) { self.plan.bias_of } else { BiasOf::Numbers };
+                if arrays.has_numbers() {
+                    self.cost.hbm_read += block;
+                }
+                if arrays.has_booleans() {
+                    self.cost.mask_read += block;
+                }
                 self.cost.sram_write += block;
             }
             Action::Store { .. } => {

@@ -54,7 +54,7 @@ pub fn buffers<'a>(
 
 fn bytes(algorithm: &Algorithm, buffer: &Buffer, plan: &Plan) -> u64 {
     let elements = length(buffer.shape.rows, plan) * length(buffer.shape.cols, plan);
-    elements as u64 * buffer_bytes(algorithm, buffer, plan.precision)
+    (buffer.copies * elements) as u64 * buffer_bytes(algorithm, buffer, plan.precision)
 }
 
 /// The size of an axis of a whole block.

@@ -11,11 +11,13 @@ mod count;
 mod diagnostic;
 mod effects;
 mod formats;
+mod lanes;
 mod ledger;
 mod lexer;
 mod nearest;
 mod parser;
 mod programs;
+pub mod reduce_heads;
 mod sections;
 mod setting;
 mod shape;
@@ -35,8 +37,9 @@ pub use count::{Counter, counted};
 pub use diagnostic::{Diagnostic, MOST as MOST_DIAGNOSTICS, Race, Span};
 pub use effects::{Effects, whole_rows};
 pub use formats::{buffer_bytes, element_bytes, format_in_hbm, format_on_chip, operands};
+pub use lanes::{Handed, Lanes, handed};
 pub use ledger::{buffers, footprint, length, peak};
-pub use programs::{KernelWork, MOST_PROGRAMS, Work, programs};
+pub use programs::{KernelWork, MOST_PROGRAMS, ProgramSteps, StepWork, Work, programs};
 pub use sections::{Alike, Sections, has_sections, reads_once};
 pub use setting::Setting;
 pub use shape::{Extent, Shape};
@@ -66,11 +69,12 @@ fn whole(text: &str) -> Result<Algorithm, Vec<Diagnostic>> {
 }
 
 /// The texts that come with the program, by name.
-pub const TEXTS: [(&str, &str); 9] = [
+pub const TEXTS: [(&str, &str); 10] = [
     ("standard", include_str!("../algorithms/standard.tile")),
     ("flash1", include_str!("../algorithms/flash1.tile")),
     ("flash2", include_str!("../algorithms/flash2.tile")),
     ("flash2-lazy", include_str!("../algorithms/flash2-lazy.tile")),
+    ("flash2-lanes", include_str!("../algorithms/flash2-lanes.tile")),
     ("split-kv", include_str!("../algorithms/split-kv.tile")),
     ("standard-backward", include_str!("../algorithms/standard-backward.tile")),
     ("flash1-backward", include_str!("../algorithms/flash1-backward.tile")),

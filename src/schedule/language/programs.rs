@@ -1,9 +1,10 @@
 //! What each program of a kernel moves and computes, in closed form: no tile is visited, so that a long sequence takes no
 //! longer than its grid is large.
 
+use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
-use crate::attention::{Pages, Runs, TileClass};
+use crate::attention::{BiasOf, Pages, Runs, TileClass};
 use crate::schedule::{OnChip, Place};
 
 use super::closed::{Kind, closed_form, kinds_of_tiles};
@@ -12,7 +13,7 @@ use super::formats::element_bytes;
 use super::ledger::footprint;
 use super::setting::Setting;
 use super::text::{Action, Algorithm, Line};
-use super::walk::{Ready, Walker};
+use super::walk::{Ready, Step, Walker};
 use super::words::{Axis, Over, Test};
 
 /// What one program (thread block) takes. Bytes are no whole numbers where a kernel reads an operand once for all of its
@@ -33,6 +34,18 @@ pub struct Work {
 }
 
 impl Work {
+    /// Adds a line at places of which one is like the other.
+    fn add(&mut self, of: &OfLine, cost: &Cost, counts: Counts) {
+        self.loaded += match of.once {
+            Some(each) => each * counts.one as f64,
+            None => of.element_bytes * cost.hbm_read.at(counts) as f64 + cost.bytes_beside(counts) as f64,
+        };
+        self.stored += of.element_bytes * cost.hbm_write.at(counts) as f64;
+        self.matmul += cost.matmul.at(counts);
+        self.exp += cost.exp.at(counts);
+        self.other += cost.other.at(counts);
+    }
+
     pub fn bytes(&self) -> f64 {
         self.loaded + self.stored
     }
@@ -78,6 +91,53 @@ pub fn programs(algorithm: &Algorithm, setting: &Setting) -> Option<Vec<KernelWo
     kernels.map(of_kernel).collect()
 }
 
+/// A step of a program with what it takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepWork {
+    pub step: Step,
+    pub work: Work,
+}
+
+/// Gives the steps of programs, each with what it takes.
+pub struct ProgramSteps<'a> {
+    summary: Summary<'a>,
+    ready: Ready,
+}
+
+impl<'a> ProgramSteps<'a> {
+    pub fn new(algorithm: &'a Algorithm, setting: &'a Setting) -> Self {
+        Self { summary: Summary::new(algorithm, setting), ready: Ready::new(algorithm, setting) }
+    }
+
+    /// The first `most` steps of the program of a kernel at `place`, for one head. Together they take what [`programs`] says
+    /// of it, but for its tiles.
+    pub fn of_program(&self, kernel: usize, place: Place, most: usize) -> Vec<StepWork> {
+        let Summary { algorithm, setting, lines, .. } = &self.summary;
+        let walker = Walker { algorithm, setting, ready: &self.ready };
+        let keep_is_given = setting.of_run(Test::KeepGiven);
+        let mut costs: HashMap<(usize, u32), Cost> = HashMap::new();
+        let mut steps = Vec::new();
+        let _ = walker.steps_of_program(kernel, place, |&step| {
+            let of_line = || Cost::of(algorithm, &algorithm.lines[step.line], &setting.plan, keep_is_given, step.held);
+            let cost = costs.entry((step.line, step.held)).or_insert_with(of_line);
+            let mut work = Work::default();
+            work.add(&lines[step.line], cost, setting.counts(step.place));
+            steps.push(StepWork { step, work });
+            if steps.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        steps
+    }
+
+    /// How often the program at `place` carries out a line.
+    pub fn turns(&self, line: usize, place: Place) -> u64 {
+        let mut turns = 0;
+        self.summary.each_cell(&self.summary.algorithm.lines[line], place, &mut |kind, counts| {
+            turns += if self.summary.cost(line, kind).is_some() { counts.one } else { 0 };
+        });
+        turns
+    }
+}
+
 /// What is the same for every program.
 pub(super) struct Summary<'a> {
     algorithm: &'a Algorithm,
@@ -112,7 +172,8 @@ impl<'a> Summary<'a> {
             };
             let once = line.statements.iter().any(|of| matches!(of.action, Action::Load { once: true, .. }));
             let element_bytes = line.tensor().map_or(0.0, bytes);
-            let beside = Pages::ENTRY_BYTES * total.table_read + SCALE_BYTES * total.scales_read;
+            let mask = BiasOf::BOOLEAN_BYTES * total.mask_read;
+            let beside = Pages::ENTRY_BYTES * total.table_read + SCALE_BYTES * total.scales_read + mask;
             let read = element_bytes * total.hbm_read as f64 + beside as f64;
             OfLine { costs: Kind::ALL.map(cost), element_bytes, once: once.then(|| read / total.steps.max(1) as f64) }
         };
@@ -132,14 +193,7 @@ impl<'a> Summary<'a> {
             let mut tiles = 0;
             self.each_cell(line, place, &mut |kind, counts| {
                 let Some(cost) = &of.costs[kind as usize] else { return };
-                work.loaded += match of.once {
-                    Some(each) => each * counts.one as f64,
-                    None => of.element_bytes * cost.hbm_read.at(counts) as f64 + cost.bytes_beside(counts) as f64,
-                };
-                work.stored += of.element_bytes * cost.hbm_write.at(counts) as f64;
-                work.matmul += cost.matmul.at(counts);
-                work.exp += cost.exp.at(counts);
-                work.other += cost.other.at(counts);
+                work.add(of, cost, counts);
                 tiles += counts.one;
             });
             if line.axes().has(Axis::I) && line.axes().has(Axis::J) {

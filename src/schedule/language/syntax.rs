@@ -53,6 +53,17 @@ pub(super) struct Header {
     pub report: Vec<Word>,
     pub average: Option<Word>,
     pub after: Option<Word>,
+    pub lanes: Vec<WrittenLane>,
+    /// With where it stands.
+    pub overlap: Option<(usize, Span)>,
+}
+
+/// `matmul: scores accumulate`.
+#[derive(Clone, Debug)]
+pub(super) struct WrittenLane {
+    pub name: Word,
+    /// Labels of lines.
+    pub labels: Vec<Word>,
 }
 
 /// `dK_head[h,j]:acc of d`.

@@ -4,6 +4,7 @@ use crate::schedule::Space;
 use crate::schedule::algorithm::BlockRule;
 
 use super::diagnostic::{Diagnostic, Span};
+use super::lanes::Lanes;
 use super::shape::Shape;
 use super::variant::Variant;
 use super::words::{Axes, Axis, Diagonal, Function, Initial, Inner, Kind, Operator, Over, Test};
@@ -77,6 +78,8 @@ pub struct Algorithm {
     pub average: Option<NameId>,
     /// The forward pass that this backward pass comes after.
     pub after: Option<String>,
+    /// What of a program goes on at once.
+    pub lanes: Lanes,
     /// What is odd and not wrong. Of a variant, where its own lines say it.
     pub notes: Vec<Diagnostic>,
 }
@@ -156,6 +159,8 @@ pub struct Buffer {
     pub names: Vec<NameId>,
     pub shape: Shape,
     pub kind: Kind,
+    /// How often it is there: once for each turn whose values one lane may hand to another ahead of time, or once.
+    pub copies: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -17,6 +17,8 @@ pub struct Totals {
     /// Entries of the block table, and scales of blocks.
     pub table_read: u64,
     pub scales_read: u64,
+    /// Elements of a mask of booleans.
+    pub mask_read: u64,
     /// Elements on chip.
     pub sram_read: u64,
     pub sram_write: u64,
@@ -31,6 +33,7 @@ impl Totals {
         self.hbm_write += cost.hbm_write.at(counts);
         self.table_read += if free { 0 } else { cost.lookups * counts.entries };
         self.scales_read += if free { 0 } else { cost.scales * counts.one };
+        self.mask_read += if free { 0 } else { cost.mask_read.at(counts) };
         self.sram_read += cost.sram_read.at(counts);
         self.sram_write += cost.sram_write.at(counts);
         self.flops.matmul += cost.matmul.at(counts);
@@ -46,6 +49,7 @@ impl AddAssign for Totals {
         self.hbm_write += other.hbm_write;
         self.table_read += other.table_read;
         self.scales_read += other.scales_read;
+        self.mask_read += other.mask_read;
         self.sram_read += other.sram_read;
         self.sram_write += other.sram_write;
         self.flops.matmul += other.flops.matmul;

@@ -143,8 +143,8 @@ pub const CHOICES: [Choice; 37] = [
         "Lower scores by their distance from the diagonal: a slope, one for each query head with commas, standard (those \
          of the paper) or none"),
     choice!("bias" "WHICH", bias, str::parse, ToString::to_string,
-        "What the input adds to the scores, masks among it: own, or none. A mask that is an array moves as a bias does, in \
-         the tiles of which something is seen"),
+        "What the input adds to the scores, masks among it: own, or none. A mask of booleans that is an array moves 1 \
+         byte a pair, in the tiles of which something is seen"),
     choice!("keys" "WHICH", keys, str::parse, ToString::to_string,
         "The keys: own, or q for the queries in their place (S is symmetric then)"),
     choice!("pack-heads" "", pack_heads, truth, ToString::to_string,

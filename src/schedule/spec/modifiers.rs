@@ -197,20 +197,6 @@ impl fmt::Display for OutputGrad {
     }
 }
 
-impl TryFrom<String> for OutputGrad {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<OutputGrad> for String {
-    fn from(grad: OutputGrad) -> Self {
-        grad.to_string()
-    }
-}
-
 impl FromStr for Slopes {
     type Err = Sentence;
 
@@ -264,20 +250,6 @@ impl fmt::Display for Sinks {
     }
 }
 
-impl TryFrom<String> for Sinks {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<Sinks> for String {
-    fn from(sinks: Sinks) -> Self {
-        sinks.to_string()
-    }
-}
-
 impl FromStr for Bias {
     type Err = Sentence;
 
@@ -320,19 +292,7 @@ impl fmt::Display for KeySource {
     }
 }
 
-impl TryFrom<String> for Slopes {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<Slopes> for String {
-    fn from(slopes: Slopes) -> Self {
-        slopes.to_string()
-    }
-}
+crate::sentence::stands_as_text!(OutputGrad, Sinks, Slopes);
 
 #[cfg(test)]
 mod tests {

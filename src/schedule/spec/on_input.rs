@@ -1,6 +1,7 @@
 //! The choices of a run made on an input: what they change of it, what of them it does not have, and the plan.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::attention::dropout::{Dropout, Keep};
@@ -298,16 +299,19 @@ impl RunSpec {
 
     /// What the query heads of one schedule of a batch entry meet, on an input of this shape and mask without modifiers.
     pub fn on_shape(&self, algorithm: &Algorithm, shape: &Shape, own: &Mask, batch: usize) -> Setting {
-        let setting = self.on_sizes(algorithm, self.shape_and_mask(shape, own, None, false), batch);
+        let sizes = self.shape_and_mask(shape, own, None, false);
+        let heads = 0..sizes.0.heads;
+        let setting = self.on_sizes(algorithm, sizes, (batch, heads));
         let (mask, whole) = self.before_packing(shape, own);
         let pages = self.page_size.map(|size| paged::of_shape(size, &mask, &whole, batch));
         Setting { plan: Plan { pages, ..setting.plan }, ..setting }
     }
 
-    fn on_sizes(&self, algorithm: &Algorithm, (shape, mask): (Shape, Mask), batch: usize) -> Setting {
+    fn on_sizes(&self, algorithm: &Algorithm, (shape, mask): (Shape, Mask), at: (usize, Range<usize>)) -> Setting {
+        let (batch, heads) = at;
         let tiling: Tiling = self.tiling(algorithm, &varlen::longest(&shape, &mask));
         let plan = Plan::new(shape.n_q.max(1), shape.n_k.max(1), shape.d, tiling, self.precision());
-        let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band(&shape, batch));
+        let plan = Plan { d_v: shape.d_v, ..plan }.with_band(mask.band_of(&shape, batch, heads));
         let (splits, arrival) = (self.splits(algorithm, &shape, &plan), self.arrival(algorithm));
         Setting { splits, arrival, heads: algorithm.heads(&shape), plan }
     }
@@ -351,12 +355,34 @@ impl RunSpec {
         self.shape_and_mask(&problem.shape, &problem.mask, input.packed.as_ref(), problem.alibi_slopes.is_some())
     }
 
-    /// What a query head of a batch entry meets in a run on `input`, whether it is whole still or was
-    /// [applied](RunSpec::apply) to. Copies no tensor.
+    /// What the query heads of the run that `head` is of meet of a batch entry on `input`, whether it is whole still or was
+    /// [applied](RunSpec::apply) to: the head alone, or all of its group. Copies no tensor.
     pub fn setting(&self, algorithm: &Algorithm, input: &Input, batch: usize) -> Setting {
+        self.setting_of(algorithm, input, (batch, self.head()))
+    }
+
+    /// The same of the heads that another head is of.
+    pub fn setting_of(&self, algorithm: &Algorithm, input: &Input, at: (usize, usize)) -> Setting {
+        let (sizes, (batch, head)) = (self.shape_and_mask_of(input), at);
+        let heads = algorithm.heads(&sizes.0).max(1);
+        let first = head - head % heads;
+        self.on_sizes_of(algorithm, input, sizes, (batch, first..first + heads))
+    }
+
+    /// The same of these heads.
+    pub fn setting_of_heads(&self, algorithm: &Algorithm, input: &Input, at: (usize, Range<usize>)) -> Setting {
+        self.on_sizes_of(algorithm, input, self.shape_and_mask_of(input), at)
+    }
+
+    fn on_sizes_of(
+        &self,
+        algorithm: &Algorithm,
+        input: &Input,
+        sizes: (Shape, Mask),
+        (batch, of): (usize, Range<usize>),
+    ) -> Setting {
         let problem = &input.problem;
-        let sizes = self.shape_and_mask_of(input);
-        let Setting { plan, splits, heads, arrival } = self.on_sizes(algorithm, sizes, batch);
+        let Setting { plan, splits, heads, arrival } = self.on_sizes(algorithm, sizes, (batch, of));
         let dropout = match (self.dropout, &problem.dropout) {
             (Some(_), _) if input.keep.is_some() => DropoutCost::Materialised,
             (Some(_), _) => DropoutCost::Regenerated,
@@ -368,6 +394,7 @@ impl RunSpec {
             softcap: self.softcap.or(problem.softcap).is_some(),
             alibi: self.has_alibi(problem.alibi_slopes.is_some()),
             bias: problem.bias.is_some() && self.bias != Some(Bias::None),
+            bias_of: problem.bias_of,
             sinks: self.sinks.as_ref().map_or(problem.sinks.is_some(), |sinks| *sinks != Sinks::None),
             dropout,
             pages: self.pages_of(input).map(|pages| PagesOfBatch { pages, batch }),

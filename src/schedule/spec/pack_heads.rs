@@ -2,6 +2,8 @@
 //! all of them (flash-attention's `pack_gqa`). Query `i` of head `h` is row `g i + h mod g` of key/value head `h / g`: the
 //! heads of a query are neighbours, so that a mask leaves of a block what it leaves of the queries in it.
 
+use std::sync::Arc;
+
 use ndarray::Array4;
 
 use crate::attention::{Input, Mask, ProblemError, Shape};
@@ -23,10 +25,11 @@ pub(super) fn shape(whole: Shape) -> Shape {
 /// these are all that exist, which every kernel knows; ALiBi has need of the diagonal that is then not told any more.
 pub(super) fn mask(mask: &Mask, whole: &Shape, has_alibi: bool) -> Mask {
     let heads_as_rows = Some(whole.group());
+    let array = mask.array.as_ref().map(|pairs| Arc::new(pairs.packed(whole.group(), whole.n_q)));
     let by_index = Mask { array: None, ..mask.clone() };
     let seen: Vec<_> = (0..whole.batch).map(|batch| by_index.band(whole, batch).keys_of(0)).collect();
     if whole.n_q > 1 || has_alibi || seen.iter().any(|seen| seen.as_slice().len() > 1) {
-        return Mask { heads_as_rows, ..mask.clone() };
+        return Mask { heads_as_rows, array, ..mask.clone() };
     }
     let all = |keys: fn(std::ops::Range<usize>) -> usize, none: usize| {
         let keys: Vec<usize> = seen.iter().map(|seen| keys(seen.hull())).collect();
@@ -35,7 +38,7 @@ pub(super) fn mask(mask: &Mask, whole: &Shape, has_alibi: bool) -> Mask {
     Mask {
         key_lengths: all(|seen| seen.end, whole.n_k),
         left_padding: all(|seen| seen.start, 0),
-        array: mask.array.clone(),
+        array,
         heads_as_rows,
         ..Mask::default()
     }

@@ -44,20 +44,6 @@ impl fmt::Display for KeyLengths {
     }
 }
 
-impl TryFrom<String> for KeyLengths {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<KeyLengths> for String {
-    fn from(lengths: KeyLengths) -> Self {
-        lengths.to_string()
-    }
-}
-
 /// Whole numbers in their order. As text `none`, or `5,7,4`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -100,19 +86,7 @@ impl FromStr for Lengths {
     }
 }
 
-impl TryFrom<String> for Lengths {
-    type Error = Sentence;
-
-    fn try_from(text: String) -> Result<Self, Sentence> {
-        text.parse()
-    }
-}
-
-impl From<Lengths> for String {
-    fn from(list: Lengths) -> Self {
-        list.to_string()
-    }
-}
+crate::sentence::stands_as_text!(KeyLengths, Lengths);
 
 /// Parts that the keys are cut into. As text a number, or `rule`; in JSON a number stays one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

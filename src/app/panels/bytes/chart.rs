@@ -181,7 +181,11 @@ fn lines_of(ui: &Ui, look: &Look<'_>, flow: &Flow) -> Vec<String> {
     let text = schedule.algorithm.text();
     let lines = text.lines.iter().zip(closed_form(text, &schedule.setting).lines);
     let moved = lines.filter_map(|(line, totals)| {
-        let beside = [(Tensor::BLOCK_TABLE, totals.table_read), (Tensor::SCALES, totals.scales_read)];
+        let beside = [
+            (Tensor::BLOCK_TABLE, totals.table_read),
+            (Tensor::SCALES, totals.scales_read),
+            (Tensor::MASK, totals.mask_read),
+        ];
         if let Some((_, read)) = beside.into_iter().find(|(tensor, _)| *tensor == flow.tensor) {
             return (read > 0).then_some((line.label.as_str(), totals.steps, read));
         }

@@ -424,6 +424,10 @@ fn map_room(room: Rect, sizes: Sizes) -> Rect {
     if sizes.is_stacked { room } else { room.shrink2(vec2(0.0, SPACE)) }
 }
 
+const PEAK: &str = "Bytes of live buffers at their most; ! where they do not fit the chip.";
+const IDEAL_PEAK: &str =
+    "Bytes of live buffers at their most. Its products are ideal: they are not held against a budget.";
+
 fn facts(ui: &mut Ui, side: &Half<'_>) {
     ui.spacing_mut().item_spacing.y = 2.0;
     let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
@@ -446,14 +450,14 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let total = side.total();
     let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
-    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
-    made(
-        ui,
-        MadeBy::Counted,
-        "SRAM peak",
-        &peak,
-        "Bytes of live buffers at their most; ! where they do not fit the chip.",
-    );
+    let peak = bytes(total.peak.total());
+    let (peak, told) = match (is_budgeted, is_over) {
+        // As the map says of it.
+        (false, _) => (fill(&ctx, "{0}, ideal", &[&peak]), IDEAL_PEAK),
+        (true, true) => (format!("! {peak}"), PEAK),
+        (true, false) => (peak, PEAK),
+    };
+    made(ui, MadeBy::Counted, "SRAM peak", &peak, told);
     made(
         ui,
         MadeBy::Counted,

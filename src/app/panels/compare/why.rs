@@ -44,7 +44,7 @@ impl TensorGroup {
             TensorGroup::Keys => &[Tensor::K, Tensor::V],
             TensorGroup::Queries => &[Tensor::Q],
             TensorGroup::Outputs => &[Tensor::O, Tensor::M, Tensor::SUM, Tensor::LSE],
-            TensorGroup::Extras => &[Tensor::BIAS, Tensor::KEEP],
+            TensorGroup::Extras => &[Tensor::BIAS, Tensor::MASK, Tensor::KEEP],
             TensorGroup::Others => &[],
         }
     }
@@ -128,7 +128,7 @@ fn reason(ctx: &Context, more: RunTold<'_>, less: RunTold<'_>) -> String {
                 &[&own, &other],
             )
         }
-        TensorGroup::Extras => fill(ctx, "the bias or the dropout mask is read more often", &[]),
+        TensorGroup::Extras => fill(ctx, "the bias, a mask or the dropout mask is read more often", &[]),
         TensorGroup::Others => {
             let names: Vec<_> = more.tensors_of(group).into_iter().map(Tensor::name).collect();
             fill(

@@ -55,7 +55,10 @@ enum Sign {
     /// The greys of the weights.
     Weights,
     Done,
-    Bare,
+    /// A sheet that nothing is on yet.
+    ToCome,
+    /// The ground itself: nothing is there, nor will be.
+    Ground,
     Hatched,
     Nothing,
 }
@@ -65,7 +68,7 @@ impl Sign {
         match self {
             Sign::Weights => made_by::WIDTH + GREYS as f32 * SQUARE + SPACE,
             Sign::Nothing => 0.0,
-            Sign::Done | Sign::Bare | Sign::Hatched => SQUARE + SPACE,
+            Sign::Done | Sign::ToCome | Sign::Ground | Sign::Hatched => SQUARE + SPACE,
         }
     }
 
@@ -89,7 +92,12 @@ impl Sign {
                 theme::CLEAR
             }
             Sign::Done => palette.done,
-            Sign::Bare => palette.background,
+            Sign::ToCome => palette.background,
+            // Without an edge, as on the plane.
+            Sign::Ground => {
+                painter.rect_filled(square(0), 0.0, plane::skipped(palette));
+                return;
+            }
         };
         painter.rect_filled(square(0), 2.0, fill_of);
         painter.rect_stroke(square(0), 2.0, palette.hairline(), eframe::egui::StrokeKind::Inside);
@@ -169,9 +177,7 @@ impl Foot {
 
 impl SoFar {
     fn of(ctx: &Context, look: &Look<'_>) -> Self {
-        let (counts, begun) = (TileCounts::of_plan(look.scene.plan()), look.snapshot.totals.tiles);
-        let all = |counts: &TileCounts| grouped(counts.full + counts.partial + counts.skipped);
-        let begun = fill(ctx, "{0} of {1}", &[&all(&begun), &all(&counts)]);
+        let begun = begun(ctx, look);
         let moved = bytes(look.snapshot.totals.traffic.hbm_bytes());
         let moved = match look.question.hides.bytes {
             true => String::new(),
@@ -196,6 +202,30 @@ impl SoFar {
     }
 }
 
+/// Tiles whose scores a step computes, so far and in the whole run: what the mask skips is none of them. Where each is
+/// computed more than once, by another kernel or for another head of the group, that is said.
+fn begun(ctx: &Context, look: &Look<'_>) -> String {
+    let all = |counts: &TileCounts| counts.full + counts.partial + counts.skipped;
+    let (begun, computed) = (all(&look.snapshot.totals.tiles), all(&look.scene.run.meters().total().tiles));
+    let tiles = all(&TileCounts::of_plan(look.scene.plan())) - skipped(look);
+    let shown = [grouped(begun), grouped(computed), grouped(tiles)];
+    match computed.checked_div(tiles) {
+        Some(times) if times > 1 && computed == times * tiles => {
+            fill(ctx, "{0} of {1} ({2}, {3} {3|time|times} each)", &[&shown[0], &shown[1], &shown[2], &times])
+        }
+        _ => fill(ctx, "{0} of {1}", &[&shown[0], &shown[1]]),
+    }
+}
+
+/// Tiles that no step works on.
+fn skipped(look: &Look<'_>) -> u64 {
+    // A text that skips nothing computes tiles of which the mask hides everything.
+    if look.scene.run.meters().total().tiles.skipped > 0 {
+        return 0;
+    }
+    TileCounts::of_plan(look.scene.plan()).skipped
+}
+
 fn width_of(ui: &Ui, text: &str) -> f32 {
     let font = theme::readable_font(text, theme::text(theme::LABEL));
     ui.painter().layout_no_wrap(text.to_owned(), font, theme::CLEAR).size().x
@@ -210,12 +240,19 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
     let counts = TileCounts::of_plan(look.scene.plan());
     let mut signs = match plane::shown_ghosts(map) {
         Some(ghosts) => vec![(Sign::Weights, fill(ctx, "weights, 0 to {0}", &[&number::short(ghosts.limit)]))],
-        None => {
-            [(Sign::Done, "done"), (Sign::Bare, "to come")].map(|(sign, text)| (sign, tr(ctx, text).to_owned())).into()
-        }
+        None => [(Sign::Done, "done"), (Sign::ToCome, "to come")]
+            .map(|(sign, text)| (sign, tr(ctx, text).to_owned()))
+            .into(),
     };
-    let of_class = [("partial {0}", counts.partial, Sign::Hatched), ("skipped {0}", counts.skipped, Sign::Bare)];
+    let of_class = [
+        ("partial {0}", counts.partial, Sign::Hatched),
+        ("hidden whole {0}", counts.skipped - skipped(look), Sign::Hatched),
+        ("skipped {0}", skipped(look), Sign::Ground),
+    ];
     let of_class = of_class.into_iter().filter(|(_, count, _)| *count > 0);
+    if skipped(look) > 0 && !signs.iter().any(|(sign, _)| *sign == Sign::ToCome) {
+        signs.push((Sign::ToCome, tr(ctx, "to come").to_owned()));
+    }
     signs.extend(of_class.map(|(pattern, count, sign)| (sign, fill(ctx, pattern, &[&grouped(count)]))));
     if look.scene.map.grid.is_thinned() {
         signs.push((Sign::Nothing, tr(ctx, "every n-th tile is shown").to_owned()));

@@ -113,7 +113,7 @@ pub fn show(
     if let Some(foot) = foot {
         let place = Rect::from_min_max(pos2(area.left(), figure.bottom() + SPACE), area.max);
         foot.paint(&map, place);
-        if lens.zoom > 1.0 {
+        if lens.zoom > 1.0 && !is_projected {
             show_all(ui, place, messages);
         }
     }

@@ -108,6 +108,11 @@ pub fn done(palette: &Palette, is_stored: bool) -> Color32 {
     if is_stored { palette.done } else { palette.empty }
 }
 
+/// What a tile that no step works on looks like: the ground, since nothing of it is ever anywhere.
+pub fn skipped(palette: &Palette) -> Color32 {
+    palette.hbm
+}
+
 fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), cell: &Cell) -> Color32 {
     let (look, palette) = (map.look, map.palette);
     let progress = cell.progress(look.snapshot.cursor);
@@ -124,7 +129,7 @@ fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), ce
     }
     let is_again = scene.schedule().algorithm.is_backward();
     match progress {
-        TileProgress::Never => palette.background,
+        TileProgress::Never => skipped(palette),
         // A backward pass begins on what the forward pass computed and did not store.
         TileProgress::Ahead if is_again => palette.empty,
         TileProgress::Ahead => palette.background,
@@ -146,12 +151,14 @@ fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts, (row, col): (usize, 
     if ghosts.is_made((i, j), at.cursor) {
         return map.palette.ghost(ghosts.at(row, col), ghosts.limit);
     }
+    let (cell_row, cell_col) = map.look.scene.map.grid.position(i, j);
+    let cell = at.cell(cell_row, cell_col);
     // A backward pass begins on what the forward pass computed and did not store.
-    if map.look.scene.schedule().algorithm.is_backward() {
+    let is_worked_on = cell.is_some_and(|cell| cell.progress(at.cursor) != TileProgress::Never);
+    if is_worked_on && map.look.scene.schedule().algorithm.is_backward() {
         return map.palette.ghost(ghosts.at(row, col), 3.0 * ghosts.limit);
     }
-    let (row, col) = map.look.scene.map.grid.position(i, j);
-    at.cell(row, col).map_or(map.palette.background, |cell| color_of(map, None, (row, col), &cell))
+    cell.map_or(map.palette.background, |cell| color_of(map, None, (cell_row, cell_col), &cell))
 }
 
 /// Each tile with its fill, unless a picture has that, the sign of the mask and its edge.
@@ -172,10 +179,12 @@ fn cells(map: &Map<'_>, at: &GridAt<'_>, front: Option<Tensor>, is_filled: bool)
             if !is_filled {
                 painter.rect_filled(rect, 0.0, color_of(map, front, (row, col), &cell));
             }
-            if cell.class == TileClass::Partial {
+            let is_worked_on = cell.progress(at.cursor) != TileProgress::Never;
+            // Also where all is hidden, unless that is left out.
+            if cell.class == TileClass::Partial || (cell.class == TileClass::Skipped && is_worked_on) {
                 hidden(map, &painter, rect, &rows, &cols);
             }
-            if cell.progress(at.cursor) != TileProgress::Never {
+            if is_worked_on {
                 painter.rect_stroke(rect, 0.0, map.palette.hairline(), StrokeKind::Middle);
             }
         }

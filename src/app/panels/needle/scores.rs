@@ -6,7 +6,7 @@ use eframe::egui::{Align2, FontId, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, between, column_title, dashed};
-use crate::app::ink::draw::{arrow, fit_text, hatch};
+use crate::app::ink::draw::{arrow, fit_text, hatch, squeeze_text};
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;
 use crate::app::tongue::words::{self, fill, tr};
@@ -140,6 +140,7 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
     let last_key = picture.story.visits.last().map_or(1, |visit| visit.first_key + visit.scores.len()).max(1);
     let slot = axis.rect.width() / last_key as f32;
     let stride = last_key.div_ceil(MOST_DOTS);
+    say_stride(ui, axis, stride, picture);
     let radius = (slot * 0.32).clamp(2.0, 6.0 * picture.zoom);
     for (index, visit) in visits.iter().enumerate() {
         let is_new = arrived && index == now.index;
@@ -173,6 +174,25 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
     }
     paint_row(ui, axis, slot, visits, picture);
     paint_tokens(ui, axis, slot, visits.len(), picture);
+}
+
+/// Of many keys not every one has a dot: that is said where the dots are.
+fn say_stride(ui: &Ui, axis: &ScoreAxis, stride: usize, picture: &Picture<'_>) {
+    if stride == 1 {
+        return;
+    }
+    let pattern = "one key in {0} has a dot, and the largest score of each tile";
+    let text = fill(ui.ctx(), pattern, &[&stride]);
+    let height = 16.0 * picture.zoom;
+    let place = Rect::from_min_size(
+        pos2(axis.rect.left() + 6.0, axis.rect.top() - 6.0),
+        vec2((axis.rect.width() - 6.0).max(0.0), height),
+    );
+    // In a low picture the dots need the room; those who do not see it are told all the same.
+    if !picture.is_low() {
+        squeeze_text(ui.painter(), place, Align2::LEFT_CENTER, &text, picture.label(), picture.palette.faint_ink);
+    }
+    picture.tell(ui, place, "keys that have a dot".into(), &text);
 }
 
 /// The row as the plane of the map has it, below its scores: what each key weighs against the maximum so far, the tile of
@@ -217,22 +237,42 @@ fn top_to_name(visit: &RowVisit, frame: Frame) -> Option<usize> {
     if visit.scores.len() > 64 || is_on_line { None } else { visit.scores.iter().position(|score| *score == top) }
 }
 
-/// Below the dots, where there is room for words.
+/// Below the dots: the words of the keys so far where they have room, else numbers, as many as can be read.
 fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &Picture<'_>) {
-    // Where keys stand close, every n-th has its number.
-    let stride = ((16.0 * picture.zoom / slot).ceil() as usize).max(1);
-    for visit in &picture.story.visits[..visits] {
+    let all = &picture.story.visits;
+    let last = all.last().map_or(0, |visit| visit.first_key + visit.scores.len());
+    let number =
+        |key: usize| ui.painter().layout_no_wrap(key.to_string(), picture.label(), picture.palette.ink).size().x;
+    let stride = axis_stride(slot, number(last.saturating_sub(1)) + 6.0 * picture.zoom);
+    // Numbers that stand apart are those of an axis, which is there from the first frame on.
+    let visits = if stride > 1 { all.len() } else { visits };
+    let top = axis.rect.bottom() + 2.0 + ROW * picture.zoom;
+    for visit in &all[..visits] {
         for key in (visit.first_key..visit.first_key + visit.scores.len()).filter(|key| key.is_multiple_of(stride)) {
             let token = picture.look.scene.key_token(key).filter(|_| slot >= 30.0);
             let text = token.map_or(key.to_string(), |text| crate::app::ink::draw::token(ui, text));
             let left = axis.rect.left() + slot * key as f32;
-            let place = Rect::from_min_size(
-                pos2(left, axis.rect.bottom() + 2.0 + ROW * picture.zoom),
-                vec2(slot * stride as f32 - 1.0, 16.0 * picture.zoom),
-            );
+            let place = Rect::from_min_size(pos2(left, top), vec2(slot * stride as f32 - 1.0, 16.0 * picture.zoom));
             let place = place.translate(vec2((slot - slot * stride as f32) / 2.0, 0.0));
             fit_text(ui.painter(), place, Align2::CENTER_CENTER, &text, picture.label(), picture.palette.faint_ink);
         }
+    }
+    let shown = (0..last).step_by(stride).map(|key| key.to_string()).collect::<Vec<_>>();
+    let place = Rect::from_min_size(pos2(axis.rect.left(), top), vec2(axis.rect.width(), 16.0 * picture.zoom));
+    if stride > 1 {
+        picture.tell(ui, place, "numbers of the keys".into(), &words::list(ui.ctx(), &shown));
+    }
+}
+
+/// Keys from one number of the axis to the next: 1, 2 or 5 times a power of ten, so that each has its width.
+fn axis_stride(slot: f32, width: f32) -> usize {
+    let least = (f64::from(width) / f64::from(slot.max(1e-6))).ceil().clamp(1.0, 1e12) as usize;
+    let mut power = 1;
+    loop {
+        if let Some(stride) = [1, 2, 5].into_iter().map(|n| n * power).find(|stride| *stride >= least) {
+            return stride;
+        }
+        power *= 10;
     }
 }
 
@@ -349,6 +389,21 @@ mod tests {
         // The second tile holds the largest of all: once the line is there, it says the number.
         assert_eq!(top_to_name(&story.visits[1], Frame::Arrive), Some(0));
         assert_eq!(top_to_name(&story.visits[1], Frame::Climb), None);
+    }
+
+    #[test]
+    fn numbers_of_an_axis_have_their_width() {
+        for (slot, width, stride) in
+            [(40.0, 20.0, 1), (20.0, 20.0, 1), (19.0, 20.0, 2), (0.083, 30.0, 500), (0.2, 20.0, 100), (0.2, 20.1, 200)]
+        {
+            assert_eq!(axis_stride(slot, width), stride, "{slot} {width}");
+        }
+        for n in 1..200 {
+            let slot = 50.0 / n as f32;
+            let stride = axis_stride(slot, 25.0);
+            assert!(stride as f32 * slot >= 25.0 - 1e-3, "{slot}");
+            assert!(stride == 1 || stride as f32 * slot < 25.0 * 2.5 + slot, "{slot}: {stride} keys");
+        }
     }
 
     #[test]

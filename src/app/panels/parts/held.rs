@@ -38,6 +38,10 @@ pub fn label(buffer: &Buffer, held: Option<&Held>) -> String {
 
 /// Its size, and whether it holds something of the block at hand.
 pub fn told(ctx: &Context, buffer: &Buffer, is_held: bool) -> String {
-    let size = fill(ctx, "{0} x {1} elements, {2}", &[&buffer.rows, &buffer.cols, &bytes(buffer.bytes())]);
+    let (rows, cols, bytes) = (buffer.rows, buffer.cols, bytes(buffer.bytes()));
+    let size = match buffer.copies {
+        1 => fill(ctx, "{0} x {1} elements, {2}", &[&rows, &cols, &bytes]),
+        copies => fill(ctx, "{0} copies of {1} x {2} elements, {3}", &[&copies, &rows, &cols, &bytes]),
+    };
     if is_held { size } else { format!("{size}; {}", tr(ctx, "holds nothing of this block yet")) }
 }

@@ -9,7 +9,7 @@ mod section;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use eframe::egui::{self, Key, Modifiers, Ui};
+use eframe::egui::{self, Context, Key, Modifiers, Ui};
 
 use fields::{number, offer, wanted_id};
 use section::Section;
@@ -24,8 +24,8 @@ use crate::app::run::document::Document;
 use crate::app::run::settings::Settings;
 use crate::app::tongue::words::{fill, tr};
 use crate::attention::precision::OFFERED;
-use crate::attention::{Format, Input, Precision, Shape};
-use crate::schedule::spec::{MOST_SPLITS, RunSpec, Splits};
+use crate::attention::{Format, Input, Mask, Precision, Shape};
+use crate::schedule::spec::{KeySource, MOST_SPLITS, RunSpec, Splits};
 use crate::schedule::{Arrival, hardware};
 
 pub static PANEL: Panel = Panel {
@@ -55,6 +55,12 @@ const BY_RULE: &str = "Splits by FlashAttention-2's rule";
 /// What an order of arrival by a seed is called.
 const SHUFFLED: &str = "Additions arrive in a shuffled order";
 
+/// What pages of a KV cache are called.
+const PAGES: &str = "K and V in pages";
+
+/// Keys of a page where pages are first asked for, as in vLLM.
+const PAGE: usize = 16;
+
 /// What packed query heads are called.
 const PACKED: &str = "Query heads as rows";
 
@@ -66,7 +72,7 @@ const INPUT: Section = Section {
 };
 const BLOCKS: Section = Section {
     name: "Blocks",
-    choices: &["Block rows br", "Block keys bc", "Splits of the keys", BY_RULE, SHUFFLED],
+    choices: &["Block rows br", "Block keys bc", "Splits of the keys", BY_RULE, SHUFFLED, PAGES],
     is_open: true,
 };
 const MASK: Section =
@@ -76,6 +82,11 @@ const PRECISION: Section = Section { name: "Precision", choices: &["Precision"],
 const CHIP: Section = Section { name: "Chip", choices: &["Chip"], is_open: false };
 
 const SECTIONS: [&Section; 6] = [&INPUT, &BLOCKS, &MASK, &SCORES, &PRECISION, &CHIP];
+
+/// What a mask hides by its indices, in words.
+pub fn mask_in_words(ctx: &Context, mask: &Mask) -> String {
+    said::mask(ctx, mask, mask).text
+}
 
 /// Every choice, by the name that the palette finds it by.
 pub fn known() -> impl Iterator<Item = &'static str> {
@@ -90,6 +101,7 @@ pub fn names(document: &Document) -> Vec<&'static str> {
         "First tokens" => settings.run.has_exact_prefix(&input.problem),
         "Splits of the keys" | BY_RULE => settings.algorithm.has_splits(),
         SHUFFLED => settings.algorithm.depends_on_arrival(),
+        PAGES => can_page(&settings.run, input),
         "Head" => shape.heads > 1,
         "Key/value head" => has_groups(&shape) && !settings.run.packs_heads(),
         "Batch entry" => shape.batch > 1 && !settings.run.is_varlen(),
@@ -107,6 +119,11 @@ fn has_groups(shape: &Shape) -> bool {
 /// Heads share keys in a forward pass; what is chosen can be taken back in any.
 fn can_pack(run: &RunSpec, is_backward: bool, shape: &Shape) -> bool {
     shape.group() > 1 && (!is_backward || run.packs_heads())
+}
+
+/// K and V of the input lie in no pages of its own, and are its own; what is chosen can be taken back.
+fn can_page(run: &RunSpec, input: &Input) -> bool {
+    run.page_size.is_some() || (input.problem.pages.is_none() && run.keys != Some(KeySource::Q))
 }
 
 /// Of a choice that takes the keyboard the section opens.
@@ -143,7 +160,12 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
     let Shape { n_q, n_k, .. } = settings.run.shape(input);
     let splits = settings.setting(input).splits;
     let said = said::blocks(&ctx, &settings, &opened, splits);
-    BLOCKS.show(ui, folds, &said, |ui| blocks(ui, &mut settings, (n_q, n_k), splits));
+    BLOCKS.show(ui, folds, &said, |ui| {
+        blocks(ui, &mut settings, (n_q, n_k), splits);
+        if can_page(&settings.run, input) {
+            pages(ui, &mut settings.run, n_k);
+        }
+    });
     let own = settings.run.mask(&input.problem.mask, shape.n_k);
     let mut chosen = own.clone();
     let said = said::mask(&ctx, &own, &opened.run.mask(&input.problem.mask, shape.n_k));
@@ -154,7 +176,7 @@ fn choices(ui: &mut Ui, document: &Document, folds: &mut BTreeMap<String, bool>,
         run.choose_mask(chosen, input);
         // A prefix is exact only as long as no token sees a later one.
         let is_exact = run.has_exact_prefix(&input.problem);
-        run.prefix.take_if(|_| !is_exact);
+        run.prefix = run.prefix.filter(|_| is_exact).or(Some(0));
     }
     let said = said::scores(&ctx, &settings, &opened);
     SCORES.show(ui, folds, &said, |ui| scores::show(ui, &mut settings.run, input));
@@ -246,6 +268,19 @@ fn arrival(ui: &mut Ui, run: &mut RunSpec) {
         });
     }
     run.arrival = seed.map(Arrival::Shuffled);
+}
+
+/// K and V as a KV cache keeps them, in pages of so many keys.
+fn pages(ui: &mut Ui, run: &mut RunSpec, n_k: usize) {
+    let mut is_paged = run.page_size.is_some();
+    let response = ui.checkbox(&mut is_paged, tr(ui.ctx(), PAGES).to_owned());
+    offer(ui, PAGES, &response);
+    if response.changed() {
+        run.page_size = is_paged.then_some(PAGE.min(n_k));
+    }
+    if let Some(size) = &mut run.page_size {
+        grid(ui, "pages", |ui| number(ui, "Keys of a page", size, 1..=n_k.max(*size)));
+    }
 }
 
 /// Names and numbers in two columns.

@@ -31,7 +31,11 @@ pub(super) fn blocks(ctx: &Context, now: &Settings, before: &Settings, splits: u
     if has_splits {
         text = format!("{text}, {}", fill(ctx, "{0} {0|split|splits}", &[&splits]));
     }
-    SectionSaid { text, is_default: tiling == before.tiling() && (!has_splits || now.run.splits == before.run.splits) }
+    if let Some(size) = now.run.page_size {
+        text = format!("{text}, {}", fill(ctx, "pages of {0} {0|key|keys}", &[&size]));
+    }
+    let is_as_before = (tiling, now.run.page_size) == (before.tiling(), before.run.page_size);
+    SectionSaid { text, is_default: is_as_before && (!has_splits || now.run.splits == before.run.splits) }
 }
 
 /// What hides keys by their indices; `own` is what the input says itself.

@@ -3,8 +3,10 @@
 mod detail;
 mod lanes;
 mod paint;
+mod stops;
 
 pub use paint::sign;
+pub use stops::StopsSeen;
 
 use eframe::egui::{self, CursorIcon, Rect, Response, Sense, Ui, pos2, vec2};
 
@@ -22,9 +24,16 @@ use crate::playback::{Command, LoopRange, Player};
 
 use detail::Detail;
 use lanes::{LOOP_LANE, Lanes};
+use stops::StretchMarks;
 
 /// A closer look is closer by this.
 const ZOOM: f64 = 2.0;
+
+/// Width of the caption.
+const CAPTION: f32 = 120.0;
+/// Of a schedule that is too long to be walked.
+const OF_TURNS: &str = "A column of the strip is {0} {0|step|steps}: each kind has the share of the height that it has in one turn \
+    of the outer loop; of {1} {1|turn|turns} one is looked at.";
 
 /// Where a handle of the loop can be caught.
 const HANDLE: f32 = 14.0;
@@ -33,8 +42,9 @@ const HANDLE: f32 = 14.0;
 #[derive(Default)]
 pub struct Strip {
     lens: StepsLens,
-    /// By the scene that it is of.
-    detail: Option<(u64, Detail)>,
+    /// By the scene that it is of and the columns that have room.
+    detail: Option<((u64, u64), Detail)>,
+    marks: Option<StretchMarks>,
     /// Shift was held when the pointer went down: the drag is that of a loop to its end.
     drags_loop: bool,
 }
@@ -53,14 +63,14 @@ impl Strip {
         &mut self,
         ui: &mut Ui,
         look: &Look<'_>,
-        player: &Player,
+        (player, stops): (&Player, Option<&StopsSeen>),
         textures: &mut Textures,
         messages: &mut Vec<Message>,
     ) {
         let size = vec2(ui.available_width(), ui.available_height().clamp(0.0, 44.0));
         let (line, _) = ui.allocate_exact_size(size, Sense::hover());
         let (cursor, len) = (player.cursor(), look.scene.schedule().len());
-        let strip = margins(ui, line, cursor, len);
+        let [label, strip] = margins(ui, line, cursor, len);
         if strip.width() < 8.0 || strip.height() < 24.0 || len == 0 {
             return;
         }
@@ -68,7 +78,13 @@ impl Strip {
         let lanes = Lanes::of(strip);
         let response = ui.interact(strip, ui.scope_id().with("strip"), Sense::click_and_drag());
         draw::describe(&response, "steps", &fill(ui.ctx(), "step {0} of {1}", &[&cursor, &len]));
-        paint::strip(ui, lanes, seen, look, player, self.detail(look, seen), textures);
+        let most = (lanes.band.width() * ui.pixels_per_point()).round() as u64;
+        let detail = self.detail(look, seen, most);
+        caption(ui, label, detail);
+        paint::strip(ui, lanes, seen, look, player, detail, textures);
+        if let Some(stops) = stops {
+            self.stops(ui, lanes, seen, look, stops);
+        }
         self.point(ui, &response, lanes, seen, (cursor, len), messages);
         self.seen_bar(ui, lanes.seen, seen, player, len, messages);
         if let Some(looped) = player.looped() {
@@ -82,15 +98,29 @@ impl Strip {
     }
 
     /// What is painted of the steps that are seen.
-    fn detail(&mut self, look: &Look<'_>, seen: StepsSeen) -> &Detail {
+    fn detail(&mut self, look: &Look<'_>, seen: StepsSeen, most: u64) -> &Detail {
         let (first, end) = (seen.first.floor() as u64, seen.end().ceil() as u64);
         let schedule = look.scene.schedule();
-        let is_known = |of: u64, detail: &Detail| {
-            of == look.generation && detail.first == first && detail.end == end.min(schedule.len())
+        let is_known = |of: (u64, u64), detail: &Detail| {
+            of == (look.generation, most) && detail.first == first && detail.end == end.min(schedule.len())
         };
         let kept = self.detail.take().filter(|(of, detail)| is_known(*of, detail));
-        let make = || (look.generation, Detail::new(schedule, &look.scene.map.strip, first, end));
+        let make = || ((look.generation, most), Detail::new(schedule, &look.scene.map.strip, (first, end), most));
         &self.detail.insert(kept.unwrap_or_else(make)).1
+    }
+
+    /// Where the breakpoints hit among the steps that are seen, as far as the schedule tells or a search has found.
+    fn stops(&mut self, ui: &Ui, lanes: Lanes, seen: StepsSeen, look: &Look<'_>, stops: &StopsSeen) {
+        let stretch = (seen.first.floor() as u64, seen.end().ceil() as u64);
+        let kept = self.marks.take().filter(|marks| marks.is_of(look.generation, stretch, stops));
+        let marks = self.marks.insert(kept.unwrap_or_else(|| StretchMarks::of(look, stretch, stops)));
+        let place = Rect::from_min_max(lanes.band.left_bottom(), pos2(lanes.band.right(), lanes.seen.top()));
+        let places = marks.hits.iter().map(|cursor| seen.x_of(*cursor as f64, lanes.band));
+        places.filter(|x| place.x_range().contains(*x)).for_each(|x| paint::stop(ui, place, x));
+        let response = ui.interact(place, ui.scope_id().with("stops"), Sense::hover());
+        let text = marks.told(ui);
+        draw::describe(&response, "breakpoints on the strip", &text);
+        response.on_hover_text(text);
     }
 
     /// What the pointer does on the strip.
@@ -176,17 +206,46 @@ fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
     }
 }
 
-/// The caption on the left and the count on the right; gives the room between them.
-fn margins(ui: &Ui, line: Rect, cursor: u64, len: u64) -> Rect {
+/// The count on the right; gives the room of the caption on the left, and that between them.
+fn margins(ui: &Ui, line: Rect, cursor: u64, len: u64) -> [Rect; 2] {
     let palette = Palette::of(ui);
-    let label = Rect::from_min_size(line.min, vec2(108.0, line.height()));
-    let caption = tr(ui.ctx(), "steps, not time");
-    let (left, right) = (egui::Align2::LEFT_CENTER, egui::Align2::RIGHT_CENTER);
-    draw::fit_text(ui.painter(), label, left, caption, theme::text(theme::LABEL), palette.faint_ink);
+    let label = Rect::from_min_size(line.min, vec2(CAPTION, line.height()));
+    let right = egui::Align2::RIGHT_CENTER;
     let count = Rect::from_min_max(pos2((line.right() - 120.0).max(label.right()), line.top()), line.max);
     let text = format!("{} / {}", grouped(cursor), grouped(len));
     draw::fit_text(ui.painter(), count, right, &text, theme::figures(theme::LABEL), palette.ink);
-    Rect::from_min_max(pos2(label.right(), line.top()), pos2(count.left() - theme::SPACE, line.bottom()))
+    let between = Rect::from_min_max(pos2(label.right(), line.top()), pos2(count.left() - theme::SPACE, line.bottom()));
+    [label, between]
+}
+
+/// What the strip is of; and, where several steps share a column, how many.
+fn caption(ui: &Ui, place: Rect, detail: &Detail) {
+    let (ctx, palette, font) = (ui.ctx(), Palette::of(ui), theme::text(theme::LABEL));
+    let (left, head) = (egui::Align2::LEFT_CENTER, tr(ctx, "steps, not time"));
+    let steps = detail.steps_of_column();
+    if steps <= 1.0 {
+        draw::fit_text(ui.painter(), place, left, head, font, palette.faint_ink);
+        return;
+    }
+    let shown = if steps < 10.0 { format!("{steps:.1}") } else { grouped(steps.round() as u64) };
+    let columns = fill(ctx, "{0} {0|step|steps} a column", &[&shown]);
+    let (short, whole) = match detail.sections_each {
+        None => (
+            columns,
+            fill(ctx, "A column of the strip is {0} {0|step|steps}: each kind has its share of the height.", &[&shown]),
+        ),
+        Some(1) => (columns, fill(ctx, OF_TURNS, &[&shown, &1])),
+        Some(each) => {
+            let each = grouped(each);
+            (fill(ctx, "one turn in {0} is seen", &[&each]), fill(ctx, OF_TURNS, &[&shown, &each]))
+        }
+    };
+    let [upper, lower] = [place.with_max_y(place.center().y), place.with_min_y(place.center().y)];
+    draw::fit_text(ui.painter(), upper, left, head, font.clone(), palette.faint_ink);
+    draw::squeeze_text(ui.painter(), lower, left, &short, font, palette.faint_ink);
+    let response = ui.interact(place, ui.scope_id().with("columns"), Sense::hover());
+    draw::describe(&response, "columns of the strip", &whole);
+    response.on_hover_text(whole);
 }
 
 /// The two ends of the loop, each to be dragged.

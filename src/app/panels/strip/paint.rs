@@ -43,7 +43,7 @@ pub fn strip(
         let color = beat.map_or(palette.empty, |beat| palette.beat(beat));
         if column.is_some_and(Column::is_other) { palette.pale(color) } else { color }
     };
-    let key = (look.generation, ui.visuals().dark_mode, detail.first, detail.end);
+    let key = (look.generation, ui.visuals().dark_mode, detail.first, detail.end, detail.columns.len());
     let texture = textures.get(ui.ctx(), "strip", key, (ROWS, detail.columns.len()), color);
     let x_of = |step: u64| seen.x_of(step as f64, band);
     let columns = Rect::from_min_max(pos2(x_of(detail.first), band.top()), pos2(x_of(detail.end), band.bottom()));
@@ -167,6 +167,14 @@ pub fn seen(ui: &Ui, rect: Rect, seen: StepsSeen, whole: StepsSeen, player: &Pla
         painter.hline(line, rect.top() + 1.0, Stroke::new(2.0, palette.accent));
     }
     painter.vline(x_of(player.cursor() as f64), rect.y_range(), palette.outline());
+}
+
+/// A hit of the breakpoints: a small sign below the colours, that points to the end of its step.
+pub fn stop(ui: &Ui, place: Rect, x: f32) {
+    let (palette, tip) = (Palette::of(ui), pos2(x, place.top()));
+    let base = place.bottom();
+    let sign = vec![tip, pos2(x - 3.5, base), pos2(x + 3.5, base)];
+    ui.painter().add(Shape::convex_polygon(sign, palette.accent, Stroke::new(1.0, palette.panel)));
 }
 
 /// An end of the loop: a flag that points into it, on a line through the colours.

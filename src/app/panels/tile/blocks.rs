@@ -75,6 +75,7 @@ fn shift(look: &Look<'_>) -> Option<Buffer> {
         space: Space::Registers,
         axis: Some(Axis::I),
         is_whole_rows: false,
+        copies: 1,
     })
 }
 

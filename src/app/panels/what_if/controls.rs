@@ -1,12 +1,12 @@
 //! The choices of What-if: sliders for the shape and the blocks, lists for text, chip and order, the figures of a chip of
 //! one's own.
 
-use eframe::egui::{ComboBox, DragValue, Slider, Ui};
+use eframe::egui::{ComboBox, DragValue, Role, Slider, Ui, WidgetInfo};
 
 use crate::app::ink::draw;
 use crate::app::panels::what_if::asked::GridAsked;
-use crate::app::tongue::words::tr;
-use crate::attention::Precision;
+use crate::app::tongue::words::{fill, tr};
+use crate::attention::{Precision, Window};
 use crate::clock::Order;
 use crate::schedule::{Hardware, algorithm, hardware};
 
@@ -14,6 +14,9 @@ const CUSTOM: &str = "custom";
 /// Sequences, and blocks, at most.
 const LONGEST: usize = 1 << 20;
 const LARGEST_BLOCK: usize = 1024;
+/// Keys to each side of the diagonal in a window that is opened.
+const WINDOW: usize = 128;
+const KEY_HEADS: &str = "key/value heads";
 
 pub fn show(ui: &mut Ui, choices: &mut GridAsked) {
     let ctx = ui.ctx().clone();
@@ -29,6 +32,7 @@ pub fn show(ui: &mut Ui, choices: &mut GridAsked) {
             }
         });
         ui.checkbox(&mut choices.causal, tr(&ctx, "causal"));
+        window(ui, choices);
     });
     ui.horizontal_wrapped(|ui| {
         list(
@@ -57,26 +61,73 @@ pub fn show(ui: &mut Ui, choices: &mut GridAsked) {
         custom(ui, &mut choices.chip);
     }
     ui.spacing_mut().slider_width = 110.0;
-    let mut slide = |value: &mut usize, most: usize, name: &str| {
-        let slider = Slider::new(value, 1..=most).logarithmic(true).text(draw::label(tr(&ctx, name)));
-        ui.add(slider);
-    };
-    slide(&mut choices.n_q, LONGEST, "queries");
-    slide(&mut choices.n_k, LONGEST, "keys");
-    slide(&mut choices.d, 256, "width d");
-    slide(&mut choices.heads, 256, "heads");
-    slide(&mut choices.batch, 256, "sequences");
-    slide(&mut choices.tiling.br, LARGEST_BLOCK, "rows of a block");
-    slide(&mut choices.tiling.bc, LARGEST_BLOCK, "keys of a block");
+    slide(ui, &mut choices.n_q, LONGEST, "queries");
+    slide(ui, &mut choices.n_k, LONGEST, "keys");
+    slide(ui, &mut choices.d, 256, "width d");
+    slide(ui, &mut choices.heads, 256, "heads");
+    key_heads(ui, choices);
+    slide(ui, &mut choices.batch, 256, "sequences");
+    slide(ui, &mut choices.tiling.br, LARGEST_BLOCK, "rows of a block");
+    slide(ui, &mut choices.tiling.bc, LARGEST_BLOCK, "keys of a block");
     if algorithm::by_name(choices.algorithm).is_some_and(algorithm::Algorithm::has_splits) {
-        slide(&mut choices.splits, 256, "splits");
+        slide(ui, &mut choices.splits, 256, "splits");
+    }
+}
+
+fn slide(ui: &mut Ui, value: &mut usize, most: usize, name: &str) {
+    let text = draw::label(tr(ui.ctx(), name));
+    ui.add(Slider::new(value, 1..=most).logarithmic(true).text(text));
+}
+
+/// Keys and values have as many heads as queries, or share them evenly; then those of a group can be packed.
+fn key_heads(ui: &mut Ui, choices: &mut GridAsked) {
+    let heads = choices.heads;
+    choices.kv_heads = (1..=choices.kv_heads.min(heads)).rev().find(|shared| heads % shared == 0).unwrap_or(1);
+    ui.horizontal_wrapped(|ui| {
+        let name = tr(ui.ctx(), KEY_HEADS).to_owned();
+        list(ui, KEY_HEADS, &choices.kv_heads.to_string(), |ui| {
+            for shared in (1..=heads).filter(|shared| heads % shared == 0) {
+                ui.selectable_value(&mut choices.kv_heads, shared, shared.to_string());
+            }
+        });
+        draw::caption(ui, &name);
+        if choices.can_pack() {
+            ui.checkbox(&mut choices.packs_heads, tr(ui.ctx(), "Query heads as rows").to_owned());
+        }
+    });
+}
+
+/// Keys to each side of the diagonal that a query sees.
+fn window(ui: &mut Ui, choices: &mut GridAsked) {
+    let ctx = ui.ctx().clone();
+    let mut is_on = !choices.window.is_open();
+    if ui.checkbox(&mut is_on, tr(&ctx, "sliding window")).changed() {
+        choices.window = if is_on { Window { left: Some(WINDOW), right: Some(WINDOW) } } else { Window::OPEN };
+    }
+    if !is_on {
+        return;
+    }
+    let keys = choices.n_k;
+    let mut side = |side: &mut Option<usize>, name: &str| {
+        let mut keys_seen = side.unwrap_or(keys);
+        let drag = DragValue::new(&mut keys_seen).range(0..=LONGEST).speed(1.0);
+        if ui.add(drag).accessible_name(tr(&ctx, name)).on_hover_text(tr(&ctx, name)).changed() {
+            *side = Some(keys_seen);
+        }
+    };
+    side(&mut choices.window.left, "Keys to the left");
+    // To the right a causal mask hides everything already.
+    if !choices.causal {
+        side(&mut choices.window.right, "Keys to the right");
     }
 }
 
 fn list(ui: &mut Ui, name: &'static str, chosen: &str, show: impl FnOnce(&mut Ui)) {
-    let accessible = tr(ui.ctx(), name).to_owned();
+    let name_here = tr(ui.ctx(), name).to_owned();
     let response = ComboBox::from_id_salt(name).selected_text(chosen).width(84.0).show_ui(ui, show).response;
-    response.on_hover_text(accessible);
+    let told = fill(ui.ctx(), "{0}: {1}", &[&name_here, &chosen]);
+    response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &told));
+    response.on_hover_text(name_here);
 }
 
 /// The figures of a chip of one's own; it begins as the chip that was chosen before.

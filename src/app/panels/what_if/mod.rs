@@ -125,7 +125,7 @@ fn pictures(ui: &mut Ui, choices: &GridAsked, answer: &Modelled, pinned: Option<
 /// A line of the table: its name, and its value in an answer.
 type TableRow = (&'static str, fn(&Context, &Modelled) -> Option<String>);
 
-const ROWS: [TableRow; 11] = [
+const ROWS: [TableRow; 12] = [
     ("thread blocks", |_, of| of.main().map(|grid| number::grouped(grid.blocks))),
     ("kept on chip by a block", |_, of| of.main().map(|grid| number::bytes(grid.on_chip.total()))),
     ("blocks on an SM", |ctx, of| {
@@ -142,6 +142,7 @@ const ROWS: [TableRow; 11] = [
         Some(fill(ctx, "{0}, by {1}", &[&modelled_time(of.bound.seconds), &by]))
     }),
     ("if all overlaps", |_, of| of.times.map(|times| modelled_time(times.overlapped))),
+    ("as the text's lanes allow", |_, of| of.times.map(|times| modelled_time(times.in_lanes))),
     ("if nothing does", |_, of| of.times.map(|times| modelled_time(times.one_by_one))),
 ];
 
@@ -176,7 +177,14 @@ mod tests {
         assert_eq!(value("waves").as_deref(), Some("4.7"));
         assert_eq!(value("FLOP per byte").as_deref(), Some("110"));
         let digits = |text: String| text.chars().filter(|c| c.is_ascii_digit() && *c != '0').count();
-        for name in ["time at least", "if all overlaps", "if nothing does", "waves", "ridge of the chip"] {
+        for name in [
+            "time at least",
+            "if all overlaps",
+            "as the text's lanes allow",
+            "if nothing does",
+            "waves",
+            "ridge of the chip",
+        ] {
             assert!(value(name).map(digits).is_some_and(|digits| (1..=2).contains(&digits)), "{name}");
         }
     }

@@ -94,7 +94,7 @@ impl Bars {
         let plain = naive::attention(&problem.head::<f32>(batch, head, format), format);
         go_on()?;
         let flash2 = algorithm::by_name("flash2").ok_or("flash2 is missing")?;
-        let plan = Plan::of_problem(problem, batch, settings.tiling(), format);
+        let plan = Plan::of_heads(problem, (batch, head..head + 1), settings.tiling(), format);
         let len = flash2.step_count(&plan);
         if len > MOST_STEPS {
             return Err(Sentence::new("{0} steps are too many to carry out; choose larger blocks").with(len));

@@ -146,7 +146,8 @@ fn nan_after(scene: &FinishedRun, tiling: Tiling, stepper: &Stepper) -> Vec<Vec<
         return rows.iter().map(of_row).collect();
     }
     let settings = &scene.settings;
-    let plan = Plan::of_problem(&scene.input.problem, settings.run.batch(), tiling, settings.run.precision());
+    let (batch, head) = (settings.run.batch(), settings.run.head());
+    let plan = Plan::of_heads(&scene.input.problem, (batch, head..head + 1), tiling, settings.run.precision());
     let m = scene.run.output().map_or(&[][..], |output| &output.m).iter().enumerate();
     m.map(
         |(row, m)| {
@@ -200,10 +201,7 @@ fn bounds(scene: &FinishedRun, m: &Array2<f64>, signals: &Signals) -> Result<Vec
         .collect()
 }
 
-/// The problem with no key from `end` on. Key lengths do not move the diagonal of a causal mask.
+/// The problem with no key from `end` on.
 fn keys_until(problem: &Problem, end: usize) -> Problem {
-    let mut prefix = problem.clone();
-    let lengths = prefix.mask.key_lengths.take().unwrap_or_else(|| vec![problem.shape.n_k; problem.shape.batch]);
-    prefix.mask.key_lengths = Some(lengths.into_iter().map(|length| length.min(end)).collect());
-    prefix
+    Problem { mask: problem.mask.until_key(&problem.shape, end), ..problem.clone() }
 }

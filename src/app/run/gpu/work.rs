@@ -24,10 +24,15 @@ impl Work {
         let mut work = Self { flops: 0, bytes: 0, heads: problem.shape.batch as u64 * heads, tiling };
         for batch in 0..problem.shape.batch {
             // The kernels read keys in order, and no block table.
-            let plan = Plan { pages: None, ..Plan::of_problem(problem, batch, tiling, precision) };
-            let form = algorithm.closed_form_of(&Setting { splits, ..Setting::new(plan) });
-            work.flops += heads * form.flops.matmul;
-            work.bytes += heads * form.hbm_bytes();
+            let by_head = problem.mask.array.as_ref().is_some_and(|pairs| pairs.differ_by_head());
+            let (firsts, times) = if by_head { (problem.shape.heads, 1) } else { (1, heads) };
+            for head in 0..firsts {
+                let plan = Plan::of_heads(problem, (batch, head..head + 1), tiling, precision);
+                let plan = Plan { pages: None, ..plan };
+                let form = algorithm.closed_form_of(&Setting { splits, ..Setting::new(plan) });
+                work.flops += times * form.flops.matmul;
+                work.bytes += times * form.hbm_bytes();
+            }
         }
         Some(work)
     }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn folder() -> tempfile::TempDir {
@@ -201,4 +203,145 @@ fn what_cannot_be_kept_is_said_once() {
     assert!(!store.save() && store.notice.take().is_some());
     assert!(!store.save() && store.notice.is_none());
     assert_eq!(fs::read(&path).unwrap(), b"{}");
+}
+
+/// What a person may have chosen.
+fn choices() -> impl Strategy<Value = Kept> {
+    let progress = (0usize..4, any::<bool>(), 0u64..3).prop_map(|(beat, is_done, begun)| LessonProgress {
+        is_done,
+        begun,
+        ..at(beat)
+    });
+    let lessons = prop::collection::btree_map("[ab]", progress, 0..3);
+    let files = prop::collection::vec("[a-d]", 0..4).prop_map(|files| {
+        let mut kept = Kept::default();
+        files.iter().for_each(|file| kept.remember_file(file));
+        kept.recent
+    });
+    let window = (prop_oneof!["", "en", "zh"], 1u8..4, any::<bool>(), prop::option::of(0usize..3));
+    (lessons, files, window).prop_map(|(lessons, recent, (language, zoom, has_started, lesson))| Kept {
+        lessons,
+        recent,
+        language,
+        zoom: f32::from(zoom) / 2.0,
+        has_started,
+        lesson,
+        ..Kept::default()
+    })
+}
+
+proptest! {
+    /// Of two windows one of which did nothing, what the other did is kept, whole.
+    #[test]
+    fn a_window_that_does_nothing_takes_nothing_away(base in choices(), other in choices()) {
+        // No start is undone, and no lesson is.
+        let mut later = other;
+        later.has_started |= base.has_started;
+        for (stem, progress) in &base.lessons {
+            later.lessons.entry(stem.clone()).or_insert_with(|| progress.clone()).is_done |= progress.is_done;
+        }
+        prop_assert_eq!(base.merged(&base, &later), later.clone());
+        let ours = later.merged(&base, &base);
+        // Files that were opened before stay, as far as there is room.
+        prop_assert!(base.recent.iter().all(|file| ours.recent.contains(file)));
+        prop_assert_eq!(Kept { recent: later.recent.clone(), ..ours }, later);
+    }
+
+    /// Whatever two windows do: no file and no progress is lost, and each choice is one that was made.
+    #[test]
+    fn no_progress_of_two_windows_is_lost(base in choices(), ours in choices(), theirs in choices()) {
+        let merged = ours.merged(&base, &theirs);
+        for (stem, progress) in ours.lessons.iter().chain(&theirs.lessons) {
+            let kept = &merged.lessons[stem];
+            prop_assert!(kept.is_done >= progress.is_done);
+            let is_of = |one: &Kept| one.lessons.get(stem).map_or(0, |of| of.beat) == kept.beat;
+            prop_assert!(is_of(&ours) || is_of(&theirs));
+        }
+        prop_assert!(theirs.recent.iter().all(|file| merged.recent.contains(file)));
+        let mut once = merged.recent.clone();
+        once.sort();
+        once.dedup();
+        prop_assert_eq!(once.len(), merged.recent.len(), "twice: {:?}", merged.recent);
+        prop_assert!([&ours.language, &theirs.language].contains(&&merged.language));
+        prop_assert!([ours.zoom, theirs.zoom].contains(&merged.zoom));
+        prop_assert!([ours.lesson, theirs.lesson].contains(&merged.lesson));
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// What is written is read again, whatever stood there before.
+    #[test]
+    fn what_is_written_is_read_again(theirs in choices(), ours in choices()) {
+        let folder = folder();
+        let mut first = Store::open(Some(folder.path()));
+        first.kept = theirs.clone();
+        prop_assert!(first.save());
+        prop_assert_eq!(&Store::open(Some(folder.path())).kept, &theirs);
+        let mut second = Store::open(Some(folder.path()));
+        second.kept = Kept { lessons: theirs.lessons.clone(), ..ours };
+        second.kept.has_started |= theirs.has_started;
+        prop_assert!(second.save());
+        let read = Store::open(Some(folder.path())).kept;
+        prop_assert_eq!(Kept { recent: second.kept.recent.clone(), ..read }, second.kept);
+    }
+}
+
+/// Files come to the front as they are opened again, each once, the last ten.
+#[test]
+fn the_last_files_are_remembered() {
+    let mut kept = Kept::default();
+    (0..12).for_each(|n| kept.remember_file(&n.to_string()));
+    kept.remember_file("5");
+    assert_eq!(kept.recent, ["5", "11", "10", "9", "8", "7", "6", "4", "3", "2"]);
+}
+
+/// Of a lesson that there is not, the start: a file may name any.
+#[test]
+fn a_place_in_a_lesson_is_kept_by_its_file() {
+    let stem = crate::playback::lesson::library::LESSONS[2].stem;
+    let mut kept = Kept::default();
+    kept.lessons.insert(stem.into(), LessonProgress { is_revealed: true, ..at(3) });
+    kept.lessons.insert("gone".into(), at(5));
+    let position = kept.position(2);
+    assert_eq!((position.beat, position.is_revealed), (3, true));
+    assert_eq!((kept.position(1), kept.position(999)), Default::default());
+}
+
+#[test]
+fn a_file_is_written_calmly() {
+    let folder = folder();
+    let path = folder.path().join(FILE);
+    let mut store = Store::open(Some(folder.path()));
+    store.save_calmly(0.0);
+    assert!(!path.exists(), "nothing has changed");
+    store.kept.zoom = 1.5;
+    store.save_calmly(10.0);
+    assert!(path.exists());
+    let zoom = || Store::open(Some(folder.path())).kept.zoom;
+    store.kept.zoom = 2.0;
+    store.save_calmly(10.0 + 0.9 * CALM_S);
+    assert_eq!(zoom(), 1.5, "too early");
+    store.save_calmly(10.0 + CALM_S);
+    assert_eq!(zoom(), 2.0);
+}
+
+#[test]
+fn what_was_answered_is_only_read() {
+    let folder = folder();
+    assert!(given(folder.path()).expect("nothing is no fault").is_empty());
+    let path = folder.path().join(FILE);
+    let told = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let told = given(folder.path());
+        assert_eq!((fs::read_to_string(&path).unwrap(), listed(folder.path()).len()), (text.to_owned(), 1));
+        told.map_err(|fault| fault.to_string())
+    };
+    let one = r#"{"beat":0,"task":"question","answer":"1","is_right":true,"is_shown":false}"#;
+    let read = told(&format!(r#"{{"version": 1, "lessons": {{"a": {{"given": [{one}]}}}}}}"#)).unwrap();
+    assert_eq!((read["a"].len(), read["a"][0].answer.as_str()), (1, "1"));
+    assert!(told(r#"{"version": 9}"#).unwrap_err().ends_with("it is from a newer version"));
+    assert!(told("[]").unwrap_err().ends_with("it is not an object"));
 }

@@ -9,7 +9,7 @@ use super::super::text::{MOST_NAMES, MOST_TENSORS, Role, Tensor, TensorId};
 use super::super::words::{Axes, Axis, Function, Inner, Kind, RESERVED, Test};
 use super::known::known;
 use super::{Checker, Told};
-use crate::schedule::tensor::{BLOCK_TABLE, SCALES};
+use crate::schedule::tensor::{BLOCK_TABLE, MASK, SCALES};
 
 /// A tensor of which not all need be known yet.
 pub struct Draft {
@@ -72,7 +72,7 @@ impl Checker {
             let what = "{0} is given with a run that has one, and stands in no header: load {0}[i,j] when ..";
             return Err(self.fail(*span, Sentence::new(what).with(name)));
         }
-        if [BLOCK_TABLE, SCALES].contains(&name.as_str()) {
+        if [BLOCK_TABLE, SCALES, MASK].contains(&name.as_str()) {
             let what = "{0} is read with the blocks of inputs that have one, and stands in no header";
             return Err(self.fail(*span, Sentence::new(what).with(name)));
         }

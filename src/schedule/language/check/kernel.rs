@@ -156,7 +156,7 @@ impl Checker {
             }
             if let Some(shape) = shape {
                 let kind = self.buffer_kind(buffer.space, &names);
-                buffers.push(Buffer { space: buffer.space, names, shape, kind });
+                buffers.push(Buffer { space: buffer.space, names, shape, kind, copies: 1 });
             }
         }
         buffers

@@ -4,6 +4,7 @@ mod expression;
 mod header;
 mod kernel;
 mod known;
+mod lanes;
 mod races;
 mod scope;
 mod statement;
@@ -12,6 +13,7 @@ use crate::schedule::algorithm::BlockRule;
 use crate::sentence::Sentence;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Span};
+use super::lanes::set_copies;
 use super::shape::{Extent, Shape};
 use super::syntax::{Document, Header};
 use super::text::{Algorithm, Kernel, Line, Names, Role};
@@ -136,6 +138,7 @@ impl Checker {
             let what = Sentence::new("{0} is no output of this text").with(&word.text);
             self.wrong.push(Diagnostic::new(word.span, what));
         }
+        self.check_lanes(header);
     }
 
     /// The shape of the last value that a line gives to a name.
@@ -149,7 +152,7 @@ impl Checker {
             return Err(self.wrong.into_sorted());
         }
         let id = |name: &String| self.names.iter().position(|known| known == name);
-        Ok(Algorithm {
+        let mut algorithm = Algorithm {
             text: text.to_owned(),
             variant: None,
             title: header.title.clone().unwrap_or_default(),
@@ -158,11 +161,14 @@ impl Checker {
             after: header.after.as_ref().map(|word| word.text.clone()),
             blocks: header.blocks.unwrap_or(BlockRule::Largest),
             is_ideal: header.ideal,
+            lanes: self.lanes(header),
             names: self.names,
             tensors: self.drafts.iter().filter_map(Draft::tensor).collect(),
             kernels: self.kernels,
             lines: self.lines,
             notes: self.notes.into_sorted(),
-        })
+        };
+        set_copies(&mut algorithm);
+        Ok(algorithm)
     }
 }

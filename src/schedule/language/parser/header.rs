@@ -6,12 +6,16 @@ use crate::sentence::Sentence;
 use super::super::diagnostic::{Diagnostic, Span};
 use super::super::lexer::Kind as Token;
 use super::super::nearest::nearest;
-use super::super::syntax::{Declared, Header, Word};
+use super::super::syntax::{Declared, Header, Word, WrittenLane};
 use super::super::words::{Axis, Inner, Kind};
 use super::cursor::Cursor;
 
-pub const WORDS: [&str; 9] = ["title", "in", "out", "hbm", "blocks", "ideal", "report", "average", "after"];
+pub const WORDS: [&str; 11] =
+    ["title", "in", "out", "hbm", "blocks", "ideal", "report", "average", "after", "lanes", "overlap"];
 const MOST_TITLE: usize = 200;
+const MOST_LANES: usize = 8;
+/// Copies of what one lane hands to another.
+const MOST_OVERLAP: usize = 8;
 
 /// Reads one line into `header`. `text` begins at `start`.
 pub fn line(text: &str, start: Span, header: &mut Header) -> Result<(), Diagnostic> {
@@ -43,6 +47,8 @@ pub fn line(text: &str, start: Span, header: &mut Header) -> Result<(), Diagnost
         }
         "average" => header.average = Some(cursor.expect_word("a name")?),
         "after" => header.after = Some(hyphened(&mut cursor)?),
+        "lanes" => lanes(&mut cursor, span, &mut header.lanes)?,
+        "overlap" => overlap(&mut cursor, span, &mut header.overlap)?,
         _ => return Err(unknown(word, span)),
     }
     cursor.expect_end()
@@ -80,9 +86,53 @@ fn title(text: &str, span: Span, header: &mut Header) -> Result<(), Diagnostic> 
     Ok(())
 }
 
+/// `load: load; matmul: scores accumulate`
+fn lanes(cursor: &mut Cursor<'_>, span: Span, into: &mut Vec<WrittenLane>) -> Result<(), Diagnostic> {
+    if !into.is_empty() {
+        return Err(Diagnostic::new(span, "a text has one line of lanes"));
+    }
+    loop {
+        let name = cursor.expect_word("the name of a lane")?;
+        cursor.expect(":")?;
+        let mut labels = vec![word_with_hyphens(cursor, "the label of a line")?];
+        while !cursor.is_at_end() && !cursor.is_at(";") {
+            labels.push(word_with_hyphens(cursor, "the label of a line")?);
+        }
+        let is_known = into.iter().any(|lane| lane.name.text == name.text);
+        if is_known {
+            return Err(Diagnostic::new(name.span, Sentence::new("{0} stands twice").with(&name.text)));
+        }
+        if into.len() == MOST_LANES {
+            return Err(Diagnostic::new(name.span, Sentence::new("a text has at most {0} lanes").with(MOST_LANES)));
+        }
+        into.push(WrittenLane { name, labels });
+        if !cursor.take(";") {
+            return Ok(());
+        }
+    }
+}
+
+fn overlap(cursor: &mut Cursor<'_>, span: Span, into: &mut Option<(usize, Span)>) -> Result<(), Diagnostic> {
+    if into.is_some() {
+        return Err(Diagnostic::new(span, "a text says its overlap once"));
+    }
+    let found = cursor.peek();
+    let copies = (1..=MOST_OVERLAP).find(|&copies| found.kind == Token::Number(copies as f64));
+    let Some(copies) = copies else {
+        return Err(cursor.unexpected(Sentence::new("a number from 1 to {0}").with(MOST_OVERLAP)));
+    };
+    cursor.next();
+    *into = Some((copies, span));
+    Ok(())
+}
+
 /// The name of an algorithm: words with hyphens.
 pub fn hyphened(cursor: &mut Cursor<'_>) -> Result<Word, Diagnostic> {
-    let mut name = cursor.expect_word("the name of an algorithm")?;
+    word_with_hyphens(cursor, "the name of an algorithm")
+}
+
+fn word_with_hyphens(cursor: &mut Cursor<'_>, what: &'static str) -> Result<Word, Diagnostic> {
+    let mut name = cursor.expect_word(what)?;
     while cursor.take("-") {
         let next = cursor.expect_word("the rest of the name")?;
         name.text = format!("{}-{}", name.text, next.text);
