@@ -179,7 +179,7 @@ pub fn backward(
     precision: Precision,
     stored: Stored,
 ) -> Result<(Vec<Expected>, [Expected; 2]), Sentence> {
-    let exact = ExactGradients::of(problem, (batch, heads.clone()), d_o, stored)?;
+    let exact = ExactGradients::of(problem, (batch, heads.clone()), d_o, stored, precision)?;
     refuse_gradients(precision, exact.largest_score)?;
     let plain: Option<Vec<Gradients>> = (precision != Precision::F64).then(|| {
         let head = |head: usize| problem.head::<f32>(batch, head, precision);
@@ -216,13 +216,15 @@ impl ExactGradients {
         (batch, heads): (usize, Range<usize>),
         d_o: &[ArrayView2<'_, f64>],
         stored: Stored,
+        precision: Precision,
     ) -> Result<Self, Sentence> {
         if !problem.not_finite().is_empty() {
             return Err("no rule for gradients of an input that is not finite".into());
         }
         let inputs: Vec<_> = heads.map(|head| problem.head::<f64>(batch, head, Precision::F64)).collect();
         let largest_score = inputs.iter().map(error_rule::largest_score).fold(0.0, f64::max);
-        let each = inputs.iter().zip(d_o).map(|(head, d_o)| gradients::with_squares(head, *d_o, stored));
+        let each =
+            inputs.iter().zip(d_o).map(|(head, d_o)| gradients::with_squares(head, *d_o, stored, precision.coarsest()));
         let (heads, squares) = each.unzip();
         Ok(Self { heads, squares, largest_score })
     }

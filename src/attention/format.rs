@@ -66,6 +66,15 @@ impl Format {
         f64::from(-self.fraction_bits()).exp2()
     }
 
+    /// Below this number the spacing gets no smaller; 0 where that is far below what a run has.
+    pub fn smallest_normal(self) -> f64 {
+        match self {
+            Self::F64 | Self::F32 | Self::Bf16 => 0.0,
+            Self::F16 => 2.0_f64.powi(-14),
+            Self::E4m3 => 2.0_f64.powi(-6),
+        }
+    }
+
     /// The largest finite number, in digits that say as much.
     pub fn largest(self) -> &'static str {
         match self {

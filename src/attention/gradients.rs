@@ -3,6 +3,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 
+use super::format::Format;
 use super::naive;
 use super::oracle;
 use super::precision::{Precision, Real};
@@ -34,13 +35,19 @@ pub fn gradients(head: &Head<f64>, d_o: ArrayView2<'_, f64>) -> Gradients {
 ///
 /// Rounded are P and dS before their products, O where it is stored (after each of its visits, where `stored` says so), P
 /// before P V, and dQ where it is stored at each visit. What is wrong with O is wrong with D by `sum_c dO_c err_c`, which is
-/// one number for all keys of a query: where they have a direction in common, its error adds up and walks nowhere.
-pub fn with_squares(head: &Head<f64>, d_o: ArrayView2<'_, f64>, stored: Stored) -> (Gradients, Gradients) {
+/// one number for all keys of a query: where they have a direction in common, its error adds up and walks nowhere. What is
+/// below the smallest normal number of `format` is rounded as that is.
+pub fn with_squares(
+    head: &Head<f64>,
+    d_o: ArrayView2<'_, f64>,
+    stored: Stored,
+    format: Format,
+) -> (Gradients, Gradients) {
     let (mut all, mut squares) = (Gradients::zeros(head), Gradients::zeros(head));
     for i in 0..head.n_q() {
         let query = Query::new(head, d_o.row(i), i);
         query.add_to(&mut all);
-        query.add_squares_to(&mut squares, stored);
+        query.add_squares_to(&mut squares, stored, format.smallest_normal());
     }
     (all, squares)
 }
@@ -86,17 +93,18 @@ impl<'a> Query<'a> {
         }
     }
 
-    fn add_squares_to(&self, all: &mut Gradients, stored: Stored) {
+    fn add_squares_to(&self, all: &mut Gradients, stored: Stored, least: f64) {
+        let rounded = |x: f64| if x == 0.0 { 0.0 } else { x.abs().max(least) };
         let Head { q, k, v, .. } = self.head;
-        let o = self.squares(v, |pair| pair.weight, stored.output_every);
+        let o = self.squares(v, |pair| pair.weight, rounded, stored.output_every);
         let delta: f64 = self.d_o.iter().zip(&self.o).zip(&o).map(|((d_o, o), more)| d_o * d_o * (o * o + more)).sum();
-        let d_q = self.squares(k, |pair| pair.d_s, stored.d_q_every);
+        let d_q = self.squares(k, |pair| pair.d_s, rounded, stored.d_q_every);
         let mut of_delta = vec![0.0; k.ncols()];
         for pair in &self.pairs {
             of_delta.iter_mut().zip(k.row(pair.j)).for_each(|(sum, k)| *sum += pair.of_delta * k);
-            let of_d_s = pair.d_s.powi(2) + pair.of_delta.powi(2) * delta;
+            let of_d_s = rounded(pair.d_s).powi(2) + pair.of_delta.powi(2) * delta;
             let d_v = all.d_v.row_mut(pair.j).into_iter().zip(self.d_o);
-            d_v.for_each(|(sum, d_o)| *sum += (pair.weight * d_o).powi(2));
+            d_v.for_each(|(sum, d_o)| *sum += (rounded(pair.weight) * d_o).powi(2));
             let d_k = all.d_k.row_mut(pair.j).into_iter().zip(q.row(self.i));
             d_k.for_each(|(sum, q)| *sum += of_d_s * q * q);
         }
@@ -106,7 +114,13 @@ impl<'a> Query<'a> {
 
     /// Of `sum_j weight_j values_j` the squares of its terms, and of what it has come to after each block of `every` keys but
     /// the last, by component.
-    fn squares(&self, values: &Array2<f64>, weight: impl Fn(&Pair) -> f64, every: Option<usize>) -> Vec<f64> {
+    fn squares(
+        &self,
+        values: &Array2<f64>,
+        weight: impl Fn(&Pair) -> f64,
+        rounded: impl Fn(f64) -> f64,
+        every: Option<usize>,
+    ) -> Vec<f64> {
         let (mut squares, mut sum) = (vec![0.0; values.ncols()], vec![0.0; values.ncols()]);
         for (n, pair) in self.pairs.iter().enumerate() {
             let is_stored =
@@ -114,7 +128,7 @@ impl<'a> Query<'a> {
             for ((squares, sum), value) in squares.iter_mut().zip(&mut sum).zip(values.row(pair.j)) {
                 let term = weight(pair) * value;
                 *sum += term;
-                *squares += term * term + if is_stored { *sum * *sum } else { 0.0 };
+                *squares += (rounded(weight(pair)) * value).powi(2) + if is_stored { *sum * *sum } else { 0.0 };
             }
         }
         squares

@@ -178,7 +178,7 @@ impl Rule for Golden {
         let d_o = group.gradients_of_output();
         let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
         let at = (group.batch, group.heads.clone());
-        let (sizes, [size_of_k, size_of_v]) = ExactGradients::of(&self.problem, at, &d_o, stored)?.sizes();
+        let (sizes, [size_of_k, size_of_v]) = ExactGradients::of(&self.problem, at, &d_o, stored, precision)?.sizes();
         let expected = |at: usize, head: usize, size: f64| {
             Ok(Expected {
                 name: GRADIENTS[at],

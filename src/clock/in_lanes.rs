@@ -161,9 +161,11 @@ impl<'a> Pipeline<'a> {
         let mut at = vec![0; slots.len()];
         let mut in_hbm: HashMap<(usize, Place), Slot> = HashMap::new();
         let mut last_of_line: HashMap<usize, usize> = HashMap::new();
+        let mut known: HashMap<(usize, u32), Effects> = HashMap::new();
         let task = |(n, of): (usize, &StepWork)| {
             let step = &of.step;
-            let effects = self.algorithm.effects(step.line, step.held);
+            let of_line = || self.algorithm.effects(step.line, step.held);
+            let effects = *known.entry((step.line, step.held)).or_insert_with(of_line);
             // The steps of a line come in their order.
             let mut after: Vec<usize> = last_of_line.insert(step.line, n).into_iter().collect();
             for (number, handed) in self.handed.iter().enumerate() {
@@ -279,6 +281,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         /// Between the extremes, and never longer with more places.
         #[test]
         fn more_overlap_takes_no_longer(keys in 1usize..60, ticks in [0u32..9, 0u32..9, 0u32..9], is_long: bool) {

@@ -27,10 +27,6 @@ pub enum Fault {
     NoForward {
         name: String,
     },
-    /// The forward pass leaves P after dropout, and a gradient needs it before.
-    DroppedWeights {
-        forward: String,
-    },
     TooLarge {
         bytes: u64,
         most: u64,
@@ -61,10 +57,6 @@ impl Fault {
                 let names = TEXTS.map(|(name, _)| name).join(", ");
                 let sentence = Sentence::new("it comes after {0}, which is not there; there are {1}").with(name);
                 sentence.with(names)
-            }
-            Self::DroppedWeights { forward } => {
-                let what = "{0} leaves P after dropout, and a gradient needs it before: run it without dropout";
-                Sentence::new(what).with(forward)
             }
             Self::TooLarge { bytes, most } => {
                 let sentence = Sentence::new("its tensors take {0}, and {1} is the limit: take fewer tokens");

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::attention::expected::GRADIENTS;
-use crate::attention::{Format, Stored, TileClass};
+use crate::attention::{Format, Shape, Stored, TileClass};
 
 use super::arrival::adds_in_hbm;
 use super::buffer::Buffer;
@@ -305,6 +305,12 @@ impl Algorithm {
     pub fn stores_scores(&self, total: &Traffic) -> bool {
         let scores = self.0.parts.first(Part::Scores).and_then(|name| Tensor::known(&self.text().names[name]));
         scores.is_some_and(|scores| total.write.get(scores) > 0)
+    }
+
+    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
+    /// by a loop over them or since each makes a part of it; else one.
+    pub fn heads(&self, shape: &Shape) -> usize {
+        if self.has_kernel_of_group() || self.0.of_group.is_some() { shape.group() } else { 1 }
     }
 
     /// What comes after a forward pass, whose results it reads.

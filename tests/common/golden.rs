@@ -152,7 +152,7 @@ impl Case {
         };
         let gradient = GRADIENTS.iter().position(|gradient| *gradient == name).expect("a result or a gradient");
         // P = exp(S - L) carries the rounding of L.
-        2.0 * baseline + floor.max(epsilon * scores) * self.sizes(keys)[gradient]
+        3.0 * baseline + floor.max(epsilon * scores) * self.sizes(keys)[gradient]
     }
 
     /// The largest number of dQ, dK and dV, or of the random walk of what is rounded on the way to each.

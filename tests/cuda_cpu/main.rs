@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // Tests say how much ran.
 
 mod backward;
+mod backward_mutants;
 #[path = "../common/mod.rs"]
 mod common;
 mod instructions;

@@ -77,7 +77,7 @@ fn options_that_documents_name_are_somewhere() {
     help += &self::help(&[]);
     // Of scripts, and of Cargo.
     let others = ["compile-kernels", "gpu-suite", "gpu-report", "test"].map(|name| read(&format!("scripts/{name}")));
-    let others = others.concat();
+    let others = others.concat() + &read("assets/captures/capture_example.py");
     let cargo = ["--release", "--help"];
     let mut faults = Vec::new();
     for document in DOCUMENTS {

@@ -5,7 +5,7 @@ use ndarray::{Array2, Array4, s};
 use proptest::prelude::*;
 use tilescope::attention::input::random;
 use tilescope::attention::{Format, Precision, Problem, gradients};
-use tilescope::machine::{Fault, Meter, MeterIndex, Run};
+use tilescope::machine::{Meter, MeterIndex, Run};
 use tilescope::schedule::{Algorithm, Plan, Schedule, Setting, Tensor, Tiling, algorithm, each_step};
 
 use crate::common::{self, any_plans, any_problems};
@@ -18,15 +18,11 @@ fn tensor(name: &str) -> Tensor {
     Tensor::named(name).expect("a name")
 }
 
-/// A run of the query heads `heads` of batch entry 0; `None` where the text cannot take the problem.
-fn run(text: &Algorithm, plan: Plan, problem: &Problem, d_o: &Array4<f64>, head: usize, heads: usize) -> Option<Run> {
+/// A run of the query heads `heads` of batch entry 0.
+fn run(text: &Algorithm, plan: Plan, problem: &Problem, d_o: &Array4<f64>, head: usize, heads: usize) -> Run {
     let schedule = Schedule::of(text, Setting { heads, ..Setting::new(plan) });
-    match Run::with_gradient(schedule, problem, Some(d_o.slice(s![0, .., .., ..])), 0, head, |_| true) {
-        Ok(run) => Some(run),
-        // It takes P from before dropout, and its forward pass leaves it after.
-        Err(Fault::DroppedWeights { .. }) => None,
-        Err(fault) => panic!("{}: {fault}", text.name()),
-    }
+    let run = Run::with_gradient(schedule, problem, Some(d_o.slice(s![0, .., .., ..])), 0, head, |_| true);
+    run.unwrap_or_else(|fault| panic!("{}: {fault}", text.name()))
 }
 
 fn result(run: &Run, name: &str) -> Array2<f64> {
@@ -85,7 +81,7 @@ proptest! {
         let first = seed as usize % shape.kv_heads * group;
         for text in backward() {
             let plan = Plan::of_problem(&problem, 0, tiling, precision);
-            let Some(of_group) = run(text, plan.clone(), &problem, &d_o, first + group - 1, group) else { continue };
+            let of_group = run(text, plan.clone(), &problem, &d_o, first + group - 1, group);
             let mut apart = precision;
             if precision != Precision::F64 {
                 for name in ["dK", "dV"] {
@@ -93,7 +89,7 @@ proptest! {
                 }
             }
             let plan = Plan { precision: apart, ..plan };
-            let alone = |head: usize| run(text, plan.clone(), &problem, &d_o, head, 1).expect("as the group");
+            let alone = |head: usize| run(text, plan.clone(), &problem, &d_o, head, 1);
             let heads: Vec<Run> = (first..first + group).map(alone).collect();
             for name in ["dK", "dV"] {
                 let got = result(&of_group, name);
@@ -123,7 +119,7 @@ proptest! {
         let ones = Array4::ones((problem.shape.batch, problem.shape.heads, problem.shape.n_q, problem.shape.d_v));
         for text in backward() {
             let plan = Plan::of_problem(&problem, 0, tiling, precision);
-            let Some(run) = run(text, plan, &problem, &ones, group - 1, group) else { continue };
+            let run = run(text, plan, &problem, &ones, group - 1, group);
             // The last steps are those of the sum.
             for at in [at, 1.0 - at / 50.0, at] {
                 let cursor = (at * run.schedule.len() as f64) as u64;
@@ -149,7 +145,7 @@ proptest! {
         };
         for text in backward() {
             let plan = Plan::of_problem(&problem, 0, tiling, Precision::F64);
-            let Some(run) = run(text, plan, &problem, &d_o, 1, group) else { continue };
+            let run = run(text, plan, &problem, &d_o, 1, group);
             for (name, want) in [("dQ", exact[1].d_q.clone()), ("dK", sum(|of| &of.d_k)), ("dV", sum(|of| &of.d_v))] {
                 let got = result(&run, name);
                 prop_assert_eq!(got.dim(), want.dim());

@@ -78,6 +78,19 @@ fn the_stepper_runs_every_algorithm_in_every_format_on_every_case() {
     }
 }
 
+/// The golden cases with dropout hold for the backward pass that is given P: none is left out, in any format.
+#[test]
+fn standard_backward_is_held_to_golden_cases_with_dropout() {
+    let dropped: BTreeSet<String> =
+        golden::cases().into_iter().filter_map(|case| case.problem.dropout.is_some().then_some(case.name)).collect();
+    let all = rows(&["--backend", "cpu", "--golden", golden::FOLDER, "--algorithm", "standard-backward"]);
+    let of_dropout: Vec<&Value> =
+        all.iter().filter(|row| dropped.contains(row["case"].as_str().expect("a name"))).collect();
+    assert!(of_dropout.iter().all(|row| row["status"] == "ran"), "{of_dropout:?}");
+    assert!(dropped.len() >= 3, "{dropped:?}");
+    assert_eq!(of_dropout.len(), dropped.len() * Precision::WITH_INFINITY.len());
+}
+
 /// A backend that is not there is not left out: each of its kernels and formats is counted on each case, with the reason.
 #[test]
 fn what_a_backend_does_not_run_is_counted_with_its_reason() {

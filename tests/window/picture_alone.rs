@@ -1,6 +1,9 @@
 //! A picture of the main view holds the view, its title and its caption, and nothing that is there to be pressed.
 
+#![cfg(feature = "wgpu")]
+
 use crate::painted::all_painted;
+use crate::pictures::has_driver;
 use crate::stage_support::{open_with, options, press, seek, settle, type_text};
 use eframe::egui::{Event, Key, Modifiers, Rect};
 use egui_kittest::Harness;
@@ -47,6 +50,9 @@ const CONTROLS: [&str; 5] = ["component of O", "Forget alpha", "zoom", "Block si
 
 #[test]
 fn a_picture_holds_the_view_and_no_control() {
+    if !has_driver() {
+        return;
+    }
     for (key, title, own) in VIEWS {
         let mut harness = open_with(&AppOptions { language: Some(Language::English), ..options() });
         press(&mut harness, NONE, key);
@@ -75,6 +81,9 @@ fn a_picture_holds_the_view_and_no_control() {
 /// What is told under the pointer goes before the picture is taken, and comes again after it.
 #[test]
 fn no_text_under_the_pointer_is_in_the_picture() {
+    if !has_driver() {
+        return;
+    }
     let mut harness = open_with(&AppOptions { language: Some(Language::English), ..options() });
     press(&mut harness, NONE, Key::Num1);
     seek(&mut harness, 60);

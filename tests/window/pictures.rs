@@ -16,7 +16,7 @@ use tilescope::playback::lesson::Language;
 
 const STEPS: [u64; 5] = [29, 2, 17, 11, 23];
 
-fn has_driver() -> bool {
+pub fn has_driver() -> bool {
     match gpu::probe("wgpu") {
         Probe::Ready(_) => true,
         Probe::Unavailable(reason) => {

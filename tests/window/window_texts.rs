@@ -229,7 +229,8 @@ fn a_backward_pass_is_run_for_the_group_of_the_head() {
         let step = scene.schedule().step(cursor - 1).expect("a step");
         let head = scene.run.head_of(&step);
         let told = value(&harness, "current step");
-        let is_of_all = step.place.i().is_none() && cursor > len - 12 && step.place.h().is_none();
+        let kernel = &scene.schedule().algorithm.text().kernels[scene.schedule().line(&step).kernel];
+        let is_of_all = kernel.is_of_group && step.place.h().is_none();
         let of = if is_of_all { ", all heads:".to_owned() } else { format!(", head {head}:") };
         assert!(told.contains(&of), "{told}");
         whose.insert(head);

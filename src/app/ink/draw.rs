@@ -112,8 +112,8 @@ pub fn squeeze_text(painter: &Painter, rect: Rect, align: Align2, text: &str, fo
     fit_text(painter, rect, align, text, FontId::new(font.size * part, font.family), color);
 }
 
-/// A token as it can be shown: spaces made visible at its start, characters without a glyph (not even of a font of the
-/// system, where the window asks for those) by their number.
+/// A token as it can be shown: without the spaces around it, of spaces alone in quotes, characters without a glyph (not even
+/// of a font of the system, where the window asks for those) by their number.
 pub fn token(ui: &Ui, text: &str) -> String {
     let font = theme::text(theme::LABEL);
     let text = printable(text);
@@ -163,7 +163,8 @@ pub fn arrow(painter: &Painter, from: Pos2, to: Pos2, stroke: Stroke) {
 mod tests {
     use std::sync::Arc;
 
-    use eframe::egui::{Context, FallbackRequest, FontData, FontInsert, RawInput};
+    use eframe::egui::{Context, FallbackRequest, FontData, FontInsert, RawInput, Shape};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -188,5 +189,89 @@ mod tests {
             })
         }));
         assert_eq!(tokens(&ctx, texts), ["lit", "\u{2137}x", "U+13000", "\"  \""]);
+    }
+
+    /// What `draw` paints in a window of the program's fonts.
+    fn painted(draw: impl FnMut(&mut Ui)) -> Vec<Shape> {
+        let ctx = Context::default();
+        theme::install(&ctx);
+        // Fonts are there from the second frame on.
+        let _ = ctx.run_ui(RawInput::default(), |_| {});
+        let mut draw = draw;
+        let output = ctx.run_ui(RawInput::default(), |ui| draw(ui));
+        output.shapes.into_iter().map(|clipped| clipped.shape).collect()
+    }
+
+    /// Where texts stand, and what they say.
+    fn texts(shapes: &[Shape]) -> Vec<(Rect, String)> {
+        let text = |shape: &Shape| match shape {
+            Shape::Text(text) => Some((shape.visual_bounding_rect(), text.galley.text().to_owned())),
+            _ => None,
+        };
+        shapes.iter().filter_map(text).collect()
+    }
+
+    const ALIGNS: [Align2; 3] = [Align2::LEFT_CENTER, Align2::CENTER_CENTER, Align2::RIGHT_CENTER];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// A text that is fitted leaves its place neither left nor right, whatever the language; a number is never cut.
+        #[test]
+        fn a_fitted_text_stays_in_its_place(text in "[a-zA-Z0-9 块行]{0,12}", width in 90f32..200.0, align in 0usize..3) {
+            let rect = Rect::from_min_size(pos2(100.0, 50.0), vec2(width, 24.0));
+            let (font, ink) = (theme::text(theme::BODY), theme::NO_TINT);
+            let mut told = 0.0;
+            let fitted = painted(|ui| told = fit_text(ui.painter(), rect, ALIGNS[align], &text, font.clone(), ink));
+            for (place, _) in texts(&fitted) {
+                prop_assert!(place.left() >= rect.left() - 2.0 && place.right() <= rect.right() + 2.0, "{place:?} of {rect:?}");
+            }
+            prop_assert!(told <= width + 1.0);
+            let shrunk = painted(|ui| shrink_text(ui.painter(), rect, ALIGNS[align], &text, font.clone(), ink));
+            for (place, shown) in texts(&shrunk) {
+                prop_assert_eq!(&shown, &text, "every character counts");
+                prop_assert!(place.width() <= 1.1 * width + 2.0, "{} of {width}", place.width());
+            }
+        }
+
+        /// Hatches stay at their distance and in a number that can be drawn.
+        #[test]
+        fn hatches_are_never_too_many(width in 0f32..1e6, height in 0f32..1e6, spacing in -1f32..50.0) {
+            let rect = Rect::from_min_size(pos2(10.0, 10.0), vec2(width, height));
+            let shapes = painted(|ui| hatch(ui.painter(), rect, theme::NO_TINT, spacing));
+            let lines = shapes.iter().filter(|shape| matches!(shape, Shape::LineSegment { .. })).count();
+            let is_thin = width < 1.0 || height < 1.0;
+            prop_assert!(lines <= 400 && (lines == 0) == is_thin, "{lines} lines");
+            let expected = ((width + height) / spacing.max(2.0)).ceil() as usize;
+            prop_assert!(is_thin || lines == expected.min(400));
+        }
+    }
+
+    #[test]
+    fn an_arrow_of_no_length_has_no_head() {
+        let of = |to: Pos2| painted(|ui| arrow(ui.painter(), pos2(5.0, 5.0), to, Stroke::new(1.0, theme::NO_TINT)));
+        let heads = |shapes: &[Shape]| shapes.iter().filter(|shape| matches!(shape, Shape::Path(_))).count();
+        assert_eq!((heads(&of(pos2(50.0, 5.0))), heads(&of(pos2(5.0, 5.0)))), (1, 0));
+    }
+
+    #[test]
+    fn a_token_is_shown_as_what_it_is() {
+        let shown = |text: &str| {
+            let mut found = String::new();
+            painted(|ui| found = token(ui, text));
+            found
+        };
+        for (text, expected) in [
+            (" the", "the"),
+            ("a b", "a b"),
+            (" ", "\" \""),
+            ("", "\"\""),
+            ("\n", "\\u{a}"),
+            ("\u{202e}x", "\\u{202e}x"),
+            ("块", "块"),
+            ("\u{10ffff}", "U+10FFFF"),
+        ] {
+            assert_eq!(shown(text), expected, "{text:?}");
+        }
     }
 }

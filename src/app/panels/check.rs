@@ -120,7 +120,7 @@ fn verdict(ui: &mut Ui, who: &str, accessible: &str, error: f64, bound: f64) {
     let is_right = error <= bound;
     let mark = if is_right { "" } else { "! " };
     let row = value_row(ui, who, &format!("{mark}{}", short(error)), accessible);
-    let allowed = "allowed: {0} (twice that of plain attention in the same format)";
+    let allowed = "allowed: {0} (by the error of plain attention in the same format, and a floor)";
     row.on_hover_text(fill(&ctx, allowed, &[&short(bound)]));
     if !is_right {
         let palette = Palette::of(ui);

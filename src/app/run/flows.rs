@@ -263,8 +263,8 @@ mod tests {
     use super::*;
     use crate::app::run::job::Signals;
     use crate::app::run::settings::Settings;
+    use crate::attention::BiasOf;
     use crate::attention::input::{preset, random};
-    use crate::attention::{BiasOf, Pairs};
     use crate::schedule::spec::RunSpec;
     use crate::schedule::{Tiling, algorithm};
 
@@ -305,7 +305,7 @@ mod tests {
         let sees = |h: usize, i: usize, j: usize| i / 3 == j / 3 || (h > 1 && j <= i) || h == 3;
         let value = |(_, h, i, j)| if sees(h, i, j) { 0.0 } else { f64::NEG_INFINITY };
         let bias = ndarray::Array4::from_shape_fn((1, 4, 12, 12), value);
-        input.problem.mask.array = Pairs::of_bias(&bias, 12).map(Arc::new);
+        input.problem.mask.array = crate::attention::pairs::Pairs::of_bias(&bias, 12).map(Arc::new);
         (input.problem.bias, input.problem.bias_of) = (Some(bias), BiasOf::Booleans);
         let input = Arc::new(input);
         for name in ["flash2", "flash2-backward"] {

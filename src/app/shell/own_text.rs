@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::Context;
 
+use crate::app::run::lesson_file::is_lesson;
 use crate::app::run::settings::Settings;
 use crate::app::shell::app::App;
 use crate::app::state::text_editor::TextEditor;
@@ -16,6 +17,12 @@ pub fn apart(paths: Vec<PathBuf>) -> (Option<String>, Vec<PathBuf>) {
     let is_text = |path: &PathBuf| path.to_str().is_some_and(files::is_text);
     let (texts, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(is_text);
     (texts.into_iter().next_back().and_then(|path| path.to_str().map(str::to_owned)), others)
+}
+
+/// A lesson beside anything else, or several texts: none is dropped in silence.
+pub fn are_too_many(paths: &[PathBuf]) -> bool {
+    let texts = paths.iter().filter(|path| path.to_str().is_some_and(files::is_text)).count();
+    texts > 1 || (paths.len() > 1 && paths.iter().any(|path| is_lesson(path)))
 }
 
 impl App {

@@ -176,6 +176,12 @@ impl App {
     }
 
     pub(super) fn open_source(&mut self, ctx: &Context, source: Source) {
+        if let Source::Paths(paths) = &source
+            && own_text::are_too_many(paths)
+        {
+            let fault = "one lesson or one text is opened at a time; give one file at a time";
+            return self.document.set_notice(Some(fault.into()));
+        }
         let lesson = match &source {
             Source::Paths(paths) => paths.iter().find(|path| is_lesson(path)).cloned(),
             _ => None,

@@ -23,12 +23,6 @@ impl Written {
 }
 
 impl Algorithm {
-    /// Query heads that one run is about: those that share a key/value head where what they make of its keys is summed,
-    /// by a loop over them or since each makes a part of it; else one.
-    pub fn heads(&self, shape: &Shape) -> usize {
-        if self.has_kernel_of_group() || self.0.of_group.is_some() { shape.group() } else { 1 }
-    }
-
     /// Some kernel loops over the query heads of a group.
     pub fn has_kernel_of_group(&self) -> bool {
         self.text().kernels.iter().any(|kernel| kernel.is_of_group)

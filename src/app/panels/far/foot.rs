@@ -177,13 +177,13 @@ impl Foot {
 
 impl SoFar {
     fn of(ctx: &Context, look: &Look<'_>) -> Self {
-        let begun = begun(ctx, look);
+        let [shown, begun] = begun(ctx, look);
         let moved = bytes(look.snapshot.totals.traffic.hbm_bytes());
         let moved = match look.question.hides.bytes {
             true => String::new(),
             false => format!("   {} {moved}", tr(ctx, "moved so far")),
         };
-        let text = format!("{} {begun}{moved}", tr(ctx, "tiles begun"));
+        let text = format!("{} {shown}{moved}", tr(ctx, "tiles begun"));
         Self { begun, text }
     }
 
@@ -197,23 +197,29 @@ impl SoFar {
         let width = fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &self.text, font, map.palette.ink);
         let response = ui.interact(line.with_min_x(line.right() - width), ui.scope_id().with("so far"), Sense::hover());
         draw::describe(&response, "tiles begun", &self.begun);
+        if !self.text.contains(&self.begun) {
+            response.on_hover_text(&self.begun);
+        }
         let before = line.right_center() - vec2(width + made_by::WIDTH / 2.0, 0.0);
         made_by::at(ui, before, "so far", MadeBy::Counted);
     }
 }
 
 /// Tiles whose scores a step computes, so far and in the whole run: what the mask skips is none of them. Where each is
-/// computed more than once, by another kernel or for another head of the group, that is said.
-fn begun(ctx: &Context, look: &Look<'_>) -> String {
+/// computed more than once, by another kernel or for another head of the group, the second text says so.
+fn begun(ctx: &Context, look: &Look<'_>) -> [String; 2] {
     let all = |counts: &TileCounts| counts.full + counts.partial + counts.skipped;
     let (begun, computed) = (all(&look.snapshot.totals.tiles), all(&look.scene.run.meters().total().tiles));
     let tiles = all(&TileCounts::of_plan(look.scene.plan())) - skipped(look);
-    let shown = [grouped(begun), grouped(computed), grouped(tiles)];
+    let counts = [begun, computed, tiles].map(grouped);
+    let short = fill(ctx, "{0} of {1}", &[&counts[0], &counts[1]]);
     match computed.checked_div(tiles) {
         Some(times) if times > 1 && computed == times * tiles => {
-            fill(ctx, "{0} of {1} ({2}, {3} {3|time|times} each)", &[&shown[0], &shown[1], &shown[2], &times])
+            let pattern = "{0} of {1} ({2}, {3} {3|time|times} each)";
+            let whole = fill(ctx, pattern, &[&counts[0], &counts[1], &counts[2], &times]);
+            [short, whole]
         }
-        _ => fill(ctx, "{0} of {1}", &[&shown[0], &shown[1]]),
+        _ => [short.clone(), short],
     }
 }
 

@@ -41,7 +41,7 @@ pub fn told(ctx: &Context, buffer: &Buffer, is_held: bool) -> String {
     let (rows, cols, bytes) = (buffer.rows, buffer.cols, bytes(buffer.bytes()));
     let size = match buffer.copies {
         1 => fill(ctx, "{0} x {1} elements, {2}", &[&rows, &cols, &bytes]),
-        copies => fill(ctx, "{0} copies of {1} x {2} elements, {3}", &[&copies, &rows, &cols, &bytes]),
+        copies => fill(ctx, "{0} {0|copy|copies} of {1} x {2} elements, {3}", &[&copies, &rows, &cols, &bytes]),
     };
     if is_held { size } else { format!("{size}; {}", tr(ctx, "holds nothing of this block yet")) }
 }
