@@ -94,15 +94,17 @@ impl<'a> Query<'a> {
     }
 
     fn add_squares_to(&self, all: &mut Gradients, stored: Stored, least: f64) {
-        let rounded = |x: f64| if x == 0.0 { 0.0 } else { x.abs().max(least) };
+        let at_least = |least: f64| move |x: f64| if x == 0.0 { 0.0 } else { x.abs().max(least) };
+        // dS is rounded before it is multiplied by the scale.
+        let (rounded, rounded_d_s) = (at_least(least), at_least(least * self.head.scale.abs()));
         let Head { q, k, v, .. } = self.head;
         let o = self.squares(v, |pair| pair.weight, rounded, stored.output_every);
         let delta: f64 = self.d_o.iter().zip(&self.o).zip(&o).map(|((d_o, o), more)| d_o * d_o * (o * o + more)).sum();
-        let d_q = self.squares(k, |pair| pair.d_s, rounded, stored.d_q_every);
+        let d_q = self.squares(k, |pair| pair.d_s, rounded_d_s, stored.d_q_every);
         let mut of_delta = vec![0.0; k.ncols()];
         for pair in &self.pairs {
             of_delta.iter_mut().zip(k.row(pair.j)).for_each(|(sum, k)| *sum += pair.of_delta * k);
-            let of_d_s = rounded(pair.d_s).powi(2) + pair.of_delta.powi(2) * delta;
+            let of_d_s = rounded_d_s(pair.d_s).powi(2) + pair.of_delta.powi(2) * delta;
             let d_v = all.d_v.row_mut(pair.j).into_iter().zip(self.d_o);
             d_v.for_each(|(sum, d_o)| *sum += (rounded(pair.weight) * d_o).powi(2));
             let d_k = all.d_k.row_mut(pair.j).into_iter().zip(q.row(self.i));

@@ -223,7 +223,7 @@ impl GridQuestion {
         let longest: Vec<f64> = kernel.programs.iter().map(|of| on_units(of).into_iter().fold(0.0, f64::max)).collect();
         let sums: Vec<f64> = kernel.programs.iter().map(|of| on_units(of).iter().sum()).collect();
         let places = self.places(number);
-        let in_lanes = in_lanes::seconds(&self.algorithm, &self.setting, number, kernel, &places, &on_units);
+        let in_lanes = in_lanes::seconds(self.runs(), &self.setting, number, kernel, &places, &on_units);
         if blocks as usize > MOST_BLOCKS {
             // Of so many, the tail is nothing.
             let mean = |times: &[f64]| times.iter().sum::<f64>() * copies as f64 / slots as f64;

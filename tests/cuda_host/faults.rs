@@ -165,8 +165,8 @@ fn what_cannot_fit_is_refused_with_its_numbers() {
     let problem = problem();
     let mut backend = open(Facts { free: 10_000, ..Facts::default() });
     let refusal = backend.run(&problem, "standard", Precision::F32, &NEVER).expect_err("too little memory");
-    // Q, K, V, O of 40 x 8 floats, m, l and L of 40, S and P of 40 x 40, one key length.
-    let needed = 4 * (4 * 40 * 8 + 3 * 40 + 2 * 40 * 40 + 1);
+    // Q, K, V, O of 40 x 8 floats, m, l and L of 40, S and P of 40 x 40, a key length, a diagonal and what ALiBi has for one.
+    let needed = 4 * (4 * 40 * 8 + 3 * 40 + 2 * 40 * 40 + 3);
     assert_eq!(refusal, GpuError::Refused(Refusal::Memory { needed, free: 10_000, total: 10_000 }));
     assert_eq!(backend.supports(&problem, "standard", Precision::F32).map_err(GpuError::from), Err(refusal));
     assert!(backend.supports(&problem, "flash2", Precision::F32).is_ok());

@@ -8,6 +8,7 @@ use tilescope::gpu::cuda::driver::{
     Address, BlockSize, Context, DeviceAttribute, Driver, Event, Fault, Function, FunctionAttribute, GridSize, Module,
     Stream,
 };
+use tilescope::gpu::cuda::params;
 
 /// What the device says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -381,7 +382,7 @@ impl Driver for MemoryDriver {
         parameters: &[u8],
         stream: Stream,
     ) -> Result<(), Fault> {
-        assert_eq!(parameters.len(), 280);
+        assert_eq!(parameters.len(), params::BYTES);
         self.uses("cuLaunchKernel", &[("module", function.0), ("stream", stream.0)])?;
         let mut books = self.books();
         books.check_shared(function, block);

@@ -92,7 +92,7 @@ fn messages_have_the_line_of_the_mistake() {
     let other = source.replace("const Attention a)", "const Attention a, int more)");
     backend.set_source("flash2.cu", Some(&other)).expect("it compiles");
     let error = backend.run(&single(8, 8, 8), "flash2", Precision::F32, &NEVER).expect_err("it is not launched");
-    assert!(error.to_string().contains("280 bytes"), "{error}");
+    assert!(error.to_string().contains("328 bytes"), "{error}");
     let nameless = source.replace("flash2(const Attention a)", "another(const Attention a)");
     backend.set_source("flash2.cu", Some(&nameless)).expect("it compiles");
     println!("{error}");

@@ -131,12 +131,12 @@ fn the_floor_is_a_small_share_of_small_gradients() {
     let problem = random::read("random:1024,2048,16", 7).expect("an input").problem;
     let d_o = random::d_o(&problem.shape, 3);
     let views = [d_o.slice(s![0, 0, .., ..])];
-    for (precision, most) in [(Precision::BF16, 1e-2), (Precision::F16, 1.3e-3), (Precision::F32, 2.5e-6)] {
+    for (precision, most) in [(Precision::BF16, 1.2e-2), (Precision::F16, 1.5e-3), (Precision::F32, 3e-6)] {
         let rule = expected::backward(&problem, (0, 0..1), &views, precision, Stored::default()).expect("a rule");
         for of in rule.0.iter().chain(&rule.1) {
             let largest = error_rule::largest(&of.exact);
             let floor = of.bound - 3.0 * of.plain.expect("the error of plain gradients");
-            assert!(largest < 0.5, "{}: {largest}", of.name);
+            assert!(largest < 0.8, "{}: {largest}", of.name);
             assert!(floor > 0.0 && floor <= most * largest, "{} in {precision}: {floor:e} of {largest:e}", of.name);
         }
     }

@@ -190,7 +190,7 @@ fn splits_of_keys() {
 fn variants_of_backward_passes() {
     for base in ["flash1-backward", "flash2-backward", "two-kernel-backward"] {
         let own = named(&format!(
-            "language 1\ntitle    No scale\nvariant of {base}\n\naccumulate-dk: dK = dK + dS^T @ Q\nwithout mask\n"
+            "language 1\ntitle    No scale\nvariant of {base}\n\naccumulate-dk: dK = dK + dS^T @ Q\nwithout accumulate-dv\n"
         ));
         let of_group = own.for_heads(2);
         let variant = of_group.text().variant.as_ref().expect("a variant");

@@ -23,7 +23,7 @@ const NONE: Modifiers = Modifiers::NONE;
 /// case.
 const SAME: &str = "
     alpha exp scale rowmax rowsum finite inf max br bc tr tc block cdiv softmax logsumexp dropout nan bias
-    standard flash flashattention backward lazy top split kernel two flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
+    standard flash flashattention backward lazy lanes top split kernel two flops flop mflop gflop tflop kernels wgsl attention random heads kv toy row file path to
     hbm sram gpu sm kb mb gb tb kib mib gib ms ns npz npy safetensors json csv numpy perfetto png bf
     tilescope smollm instruct tiled capture minilm english
     nvidia rtx geforce turing ampere ada hopper blackwell sxm

@@ -179,13 +179,13 @@ fn escape_takes_one_thing_at_a_time() {
     assert!(harness.query_by_label("message").is_none());
 }
 
-/// Types a number into a field of the random input.
-fn random_number(harness: &mut Harness<'_, App>, name: &str, number: u64) {
+/// Types a number into a field of the random input, and leaves it by a key.
+fn random_number(harness: &mut Harness<'_, App>, name: &str, number: u64, leave: Key) {
     harness.get_by_label(name).click();
     harness.run_steps(3);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
     type_text(harness, &number.to_string());
-    press(harness, NONE, Key::Enter);
+    press(harness, NONE, leave);
 }
 
 /// A random input is of the sizes that were typed: one token, primes, and groups of heads that do not fit are made to.
@@ -202,10 +202,10 @@ fn a_random_input_has_the_sizes_that_were_typed() {
         press(&mut harness, Modifiers::COMMAND, Key::O);
         let names = ["queries", "keys", "d", "heads", "key/value heads"];
         for (name, size) in names.into_iter().zip(sizes) {
-            random_number(&mut harness, &format!("{name} of a random input"), size);
+            random_number(&mut harness, &format!("{name} of a random input"), size, Key::Tab);
         }
-        random_number(&mut harness, "seed of a random input", seed);
-        click(&mut harness, "Open the random input");
+        // Enter in a field opens it.
+        random_number(&mut harness, "seed of a random input", seed, Key::Enter);
         let source = harness.state().document().source();
         let expected = random::read(spec, seed).expect("an input");
         assert_eq!((source.name.as_str(), source.problem.shape), (spec, expected.problem.shape));
@@ -266,6 +266,7 @@ fn a_path_that_leads_nowhere_is_told_in_one_line() {
     // Nothing that is typed is no path.
     for nothing in ["", "   "] {
         press(&mut harness, Modifiers::COMMAND, Key::A);
+        harness.key_press(Key::Delete);
         type_text(&mut harness, nothing);
         click(&mut harness, "Open");
         assert!(harness.query_by_label("message").is_none() && harness.query_by_label("Open").is_some());

@@ -4,7 +4,7 @@
 use crate::setup_controls::{chosen, command_of_choice};
 use crate::stage_support::{all_text, choose, click, command, open_sized, press, settle, type_text, value};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers, Vec2};
+use eframe::egui::{Key, Modifiers, Popup, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use tilescope::app::App;
@@ -111,6 +111,8 @@ fn a_chip_changes_no_number_of_the_run() {
         // The list is longer than what is seen of it.
         harness.get_by_label(chip.name).click_accesskit();
         settle(&mut harness);
+        Popup::close_all(&harness.ctx);
+        harness.run_steps(2);
         assert_eq!(chosen(&harness).hardware().name, chip.name);
         assert_eq!(value(&harness, "Chip"), chip.name);
         let mut same = chosen(&harness);

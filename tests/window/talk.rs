@@ -153,7 +153,7 @@ fn a_spotlight_follows_the_pointer() {
     press(&mut harness, NONE, Key::V);
     press(&mut harness, NONE, Key::Escape);
     assert_eq!(spot(&harness), None);
-    harness.get_by_label("Vote again");
+    harness.get_by_label("Close the round");
 }
 
 /// What the second line says, in a window of `language`.

@@ -160,7 +160,7 @@ mod tests {
         let blocks = scores.len().div_ceil(block);
         match name {
             "flash1" => most(first, first + block),
-            "flash2" => most(0, first + block),
+            "flash2" | "flash2-lanes" => most(0, first + block),
             "split-kv" => {
                 // A split is so many whole blocks.
                 let of_split = blocks.div_ceil(splits) * block;

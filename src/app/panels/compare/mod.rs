@@ -327,7 +327,8 @@ fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<M
         chosen.algorithm = names.iter().fold(chosen.algorithm.take(), |chosen, of| text(ui, of, &settings).or(chosen));
         let is_other = others.contains(&settings.algorithm);
         let shown = if is_other { settings.algorithm.short_name() } else { tr(ui.ctx(), "More") }.to_owned();
-        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).selected_text(shown);
+        // All are in sight: a list that scrolls hides its last.
+        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).height(400.0).selected_text(shown);
         let response = combo.show_ui(ui, |ui| {
             for of in &others {
                 chosen.algorithm = text(ui, of, &settings).or(chosen.algorithm.take());
@@ -446,14 +447,15 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
     let tile = side.look.snapshot.tile().map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
     row(ui, "tile", &tile, "The tile that the last step worked on.");
     ui.add_space(SPACE);
-    let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
-    // What ideal products keep on chip is held against no budget.
-    let whole = tr(&ctx, if is_budgeted { "in the whole run" } else { "whole run, ideal products" });
-    draw::describe(&draw::caption(ui, whole), &side.name(&ctx, "facts"), whole);
+    draw::caption(ui, "in the whole run");
     let total = side.total();
+    let is_budgeted = side.look.scene.schedule().algorithm.is_budgeted();
     let is_over = is_budgeted && !total.peak.fits(&side.look.scene.settings.hardware());
-    let peak = format!("{}{}", if is_over { "! " } else { "" }, bytes(total.peak.total()));
-    made(ui, MadeBy::Counted, "SRAM peak", &peak, if is_budgeted { PEAK } else { IDEAL_PEAK });
+    let peak = bytes(total.peak.total());
+    let peak = if is_over { format!("! {peak}") } else { peak };
+    // As the map says of it.
+    let (name, told) = if is_budgeted { ("SRAM peak", PEAK) } else { ("ideal peak", IDEAL_PEAK) };
+    made(ui, MadeBy::Counted, name, &peak, told);
     made(
         ui,
         MadeBy::Counted,
