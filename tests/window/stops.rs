@@ -124,7 +124,9 @@ fn triangles(shape: &Shape, within: Rect, found: &mut Vec<f32>) {
 /// Where the marks stand on the strip.
 fn marks(harness: &Harness<'_, App>) -> Vec<f32> {
     let (place, mut found) = (harness.get_by_label("breakpoints on the strip").rect(), Vec::new());
-    harness.output().shapes.iter().for_each(|shape| triangles(&shape.shape, place, &mut found));
+    // What the side has scrolled away lies there, too, and is cut off.
+    let seen = harness.output().shapes.iter().filter(|shape| shape.clip_rect.contains_rect(place));
+    seen.for_each(|shape| triangles(&shape.shape, place, &mut found));
     found.sort_by(f32::total_cmp);
     found
 }

@@ -43,6 +43,8 @@ pub static PANEL: Panel = Panel {
 };
 
 const SIDE: f32 = 288.0;
+/// Of up to so many tokens on a side the surface is made within a frame.
+const AT_ONCE: usize = 16_384;
 /// Tokens on a side, at most.
 const LONGEST: usize = 1 << 20;
 
@@ -108,7 +110,12 @@ impl BlockSizes {
             }
             let question = self.choices(ui, look);
             let asked = question.clone();
-            self.surface.follow(ui.ctx(), question.clone(), move |_| Ok(asked.surface()));
+            let [n_q, n_k, _] = question.sizes();
+            if n_q.max(n_k) <= AT_ONCE {
+                self.surface.at_once(question.clone(), move || asked.surface());
+            } else {
+                self.surface.follow(ui.ctx(), question.clone(), move |_| Ok(asked.surface()));
+            }
             let plan = look.scene.plan();
             let picked = self.picked.unwrap_or(Tiling { br: plan.br, bc: plan.bc });
             self.map(ui, picked, textures);
