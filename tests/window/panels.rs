@@ -559,7 +559,9 @@ fn numbers(harness: &Harness<'_, App>) -> Vec<String> {
             .collect();
         found
     };
-    let mut all: Vec<String> = crate::stage_support::all_text(harness).into_iter().flat_map(of).collect();
+    // A line of a text that is broken is told where it is in sight only; the text is told whole.
+    let lines = crate::stage_support::all_text(harness).into_iter().filter(|line| !line.starts_with("TextRun"));
+    let mut all: Vec<String> = lines.flat_map(of).collect();
     all.sort();
     all
 }
