@@ -483,7 +483,7 @@ mod tests {
     #[test]
     fn a_tile_of_several_heads_is_that_of_all() {
         let (heads, n_q, n_k) = (3, 11, 13);
-        let sees = |h: usize, i: usize, j: usize| (i / 3 + j / 4 + h) % 4 > 0 && (h != 1 || j != 6);
+        let sees = |h: usize, i: usize, j: usize| !(i / 3 + j / 4 + h).is_multiple_of(4) && (h != 1 || j != 6);
         let value = |(_, h, i, j)| if sees(h, i, j) { 0.0 } else { f64::NEG_INFINITY };
         let bias = ndarray::Array4::from_shape_fn((1, heads, n_q, n_k), value);
         let pairs = Pairs::of_bias(&bias, n_k).expect("it hides some");

@@ -198,7 +198,7 @@ fn panels_keep_what_is_asked_for_until_it_is_answered() {
                 assert!(harness.query_by_label("line 1").is_none(), "{at}");
             }
             if hides.bytes {
-                for tab in [Key::Num1, Key::Num2] {
+                for tab in [Key::Num1, Key::B] {
                     press(&mut harness, Modifiers::ALT, tab);
                     assert!(says(&harness, "What moves is yours to find."), "{at} {tab:?}");
                     assert!(harness.query_by_label("total bytes").is_none(), "{at} {tab:?}");

@@ -94,16 +94,16 @@ impl OneRow {
     }
 
     /// Bottom-right: the last query sees the last key.
-    fn sees(self, key: usize) -> bool {
+    fn sees(self, row: usize, key: usize) -> bool {
         let [n_q, n_k, _] = self.sizes;
-        let diagonal = self.row + n_k;
+        let diagonal = row + n_k;
         let is_past = !self.is_causal || key + n_q <= diagonal;
         let is_near =
             self.window.is_none_or(|(left, right)| key + n_q + left >= diagonal && key + n_q <= diagonal + right);
         is_past && is_near
     }
 
-    /// Blocks of keys that the row sees nothing of are told, and leave all sums as they are.
+    /// A block of keys that another row of the block sees is visited; it leaves all sums of this row as they are.
     fn visits(self, harness: &Harness<'_, App>) -> Vec<Visit> {
         let problem = &harness.state().document().source().problem;
         let [_, n_k, d] = self.sizes;
@@ -113,15 +113,18 @@ impl OneRow {
         let mut old = Sums { m: f64::NEG_INFINITY, l: 0.0, o: 0.0 };
         let mut all = Vec::new();
         for first in (0..n_k).step_by(self.blocks.1) {
-            let seen: Vec<usize> = (first..(first + self.blocks.1).min(n_k)).filter(|key| self.sees(*key)).collect();
-            if seen.is_empty() {
+            let keys = first..(first + self.blocks.1).min(n_k);
+            let begin = self.row - self.row % self.blocks.0;
+            let rows = begin..(begin + self.blocks.0).min(self.sizes[0]);
+            if !rows.into_iter().any(|row| keys.clone().any(|key| self.sees(row, key))) {
                 continue;
             }
+            let seen: Vec<usize> = keys.filter(|key| self.sees(self.row, *key)).collect();
             let m = seen.iter().map(|key| score(*key)).fold(old.m, f64::max);
             let alpha = if old.l == 0.0 { 0.0 } else { (old.m - m).exp() };
-            let weight = |key: usize| (score(key) - m).exp();
-            let l = alpha * old.l + seen.iter().map(|key| weight(*key)).sum::<f64>();
-            let o = alpha * old.o + seen.iter().map(|key| weight(*key) * problem.v[[0, 0, *key, 0]]).sum::<f64>();
+            let weight = |key: &usize| (score(*key) - m).exp();
+            let l = alpha * old.l + seen.iter().map(weight).sum::<f64>();
+            let o = alpha * old.o + seen.iter().map(|key| weight(key) * problem.v[[0, 0, *key, 0]]).sum::<f64>();
             let new = Sums { m, l, o };
             all.push(Visit { old, new, alpha });
             old = new;
@@ -158,7 +161,7 @@ fn assert_shown(harness: &Harness<'_, App>, name: &str, expected: f64, of: &str)
 /// in the fifth.
 fn assert_frame(harness: &Harness<'_, App>, visit: Visit, frame: usize, of: &str) {
     let Visit { old, new, alpha } = visit;
-    if frame >= 3 {
+    if frame >= 3 && new.m.is_finite() {
         assert_shown(harness, "maximum m", new.m, of);
     } else if old.l > 0.0 {
         assert_shown(harness, "maximum m", old.m, of);

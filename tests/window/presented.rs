@@ -193,7 +193,7 @@ fn grows_as_far_as_it_fits(harness: &mut Harness<'_, App>, at: &str) -> usize {
 fn no_size_of_a_presented_beat_cuts_anything() {
     let mut grown = 0;
     for size in [vec2(1280.0, 720.0), vec2(1024.0, 768.0)] {
-        for (lesson, beat) in [(1, 3), (1, 5), (2, 4), (3, 1), (4, 1), (4, 3), (6, 3), (7, 1)] {
+        for (lesson, beat) in [(1, 5), (2, 4), (3, 1), (4, 1), (4, 3), (6, 3), (7, 1)] {
             let mut harness = presented(lesson, beat, size);
             grown += grows_as_far_as_it_fits(&mut harness, &format!("{lesson}.{beat} at {size}"));
             press(&mut harness, NONE, Key::PageDown);

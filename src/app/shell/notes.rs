@@ -73,7 +73,10 @@ fn notes(ui: &mut Ui, talk: &mut Talk, lesson: Option<&OpenLesson>, now: f64, is
         let ink = Palette::of(ui).ink;
         let title = ui.label(prose::scripted(&shown.title, theme::text(theme::HEADING), ink));
         title.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &shown.title));
-        prose::show(ui, &shown.notes, &shown.pictures, theme::BODY);
+        // What a teacher is told of a question tells its answer, too.
+        if !(is_seen_by_all && lesson.has_next_answer()) {
+            prose::show(ui, &shown.notes, &shown.pictures, theme::BODY);
+        }
     }
     ui.request_repaint_after_secs(1.0);
 }

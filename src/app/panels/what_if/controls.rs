@@ -82,11 +82,12 @@ fn slide(ui: &mut Ui, value: &mut usize, most: usize, name: &str) {
 /// Keys and values have as many heads as queries, or share them evenly; then those of a group can be packed.
 fn key_heads(ui: &mut Ui, choices: &mut GridAsked) {
     let heads = choices.heads;
-    choices.kv_heads = (1..=choices.kv_heads.min(heads)).rev().find(|shared| heads % shared == 0).unwrap_or(1);
+    choices.kv_heads =
+        (1..=choices.kv_heads.min(heads)).rev().find(|shared| heads.is_multiple_of(*shared)).unwrap_or(1);
     ui.horizontal_wrapped(|ui| {
         let name = tr(ui.ctx(), KEY_HEADS).to_owned();
         list(ui, KEY_HEADS, &choices.kv_heads.to_string(), |ui| {
-            for shared in (1..=heads).filter(|shared| heads % shared == 0) {
+            for shared in (1..=heads).filter(|shared| heads.is_multiple_of(*shared)) {
                 ui.selectable_value(&mut choices.kv_heads, shared, shared.to_string());
             }
         });
