@@ -270,8 +270,9 @@ fn a_measurement_takes_turns_among_sets_that_no_cache_holds() {
     let measured = backend.measure(&workload, &NEVER).expect("it is measured");
     assert_eq!((measured.kernel, &*measured.variant), ("flash2_mma.cu", "flash2_mma.f16.d64"));
     assert_eq!((measured.launches, measured.times.len()), (1, 30));
-    // 3 MiB of sets (three times an L2 of 1 MiB), each of Q, K, V, O, m, l, L and a key length.
-    let set = 4 * 2 * 256 * 64 * 2 + 3 * 2 * 256 * 4 + 4;
+    // 3 MiB of sets (three times an L2 of 1 MiB), each of Q, K, V, O, m, l, L, and of the sequence its key length, its
+    // diagonal and where ALiBi's distances start.
+    let set = 4 * 2 * 256 * 64 * 2 + 3 * 2 * 256 * 4 + 3 * 4;
     assert_eq!(measured.sets, 3_145_728usize.div_ceil(set));
     assert_eq!(measured.device_bytes, (measured.sets * set) as u64);
     assert_eq!(measured.median(), Some(Duration::from_secs_f64(f64::from(0.01f32) / 1e3)));
