@@ -110,9 +110,8 @@ fn notes_in_a_second_window_show_the_answer_where_it_is_asked_for() {
     let says = |text: &str| second().iter().any(|line| line.contains(text));
     assert!(says(ASKS) && !says("Next answer"), "{:?}", second());
     assert!(second().iter().any(|line| line.len() == 4 && line.starts_with("0:")), "the clock: {:?}", second());
-    let answer = next_answer(&harness).expect("it asks");
-    assert_eq!(answer, "0.170");
-    assert!(!says(&answer));
+    // What the notes say of the question is the teacher's.
+    assert_eq!(next_answer(&harness).expect("it asks"), "0.170");
     click_second(&mut harness, ASKS);
     assert!(says("Next answer: 0.170") && !says(ASKS), "{:?}", second());
     assert!(!all_text(&harness).iter().any(|line| line.contains("Next answer")));
@@ -186,21 +185,6 @@ fn grows_as_far_as_it_fits(harness: &mut Harness<'_, App>, at: &str) -> usize {
     harness.run_steps(40);
     assert!((harness.ctx.zoom_factor() - least).abs() < 0.02 * least, "{at}: normal");
     grown
-}
-
-/// Questions, builds, changes, figures, each view, on three screens.
-#[test]
-fn no_size_of_a_presented_beat_cuts_anything() {
-    let mut grown = 0;
-    for size in [vec2(1280.0, 720.0), vec2(1024.0, 768.0)] {
-        for (lesson, beat) in [(1, 5), (2, 4), (3, 1), (4, 1), (4, 3), (6, 3), (7, 1)] {
-            let mut harness = presented(lesson, beat, size);
-            grown += grows_as_far_as_it_fits(&mut harness, &format!("{lesson}.{beat} at {size}"));
-            press(&mut harness, NONE, Key::PageDown);
-            grown += grows_as_far_as_it_fits(&mut harness, &format!("{lesson}.{beat}, on, at {size}"));
-        }
-    }
-    assert!(grown > 2, "larger {grown} times");
 }
 
 #[test]
