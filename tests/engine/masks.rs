@@ -317,7 +317,7 @@ fn an_array_is_classified_for_each_head() {
 fn of_head(h: usize, i: usize, j: usize) -> bool {
     match h {
         0 => i / 4 == j / 4,
-        1 => j <= i && (i + j) % 3 > 0,
+        1 => j <= i && !(i + j).is_multiple_of(3),
         2 => i / 6 == 1 && j / 5 == 2,
         _ => true,
     }
