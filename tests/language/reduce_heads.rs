@@ -63,7 +63,7 @@ fn sums(text: &str, outputs: &[&str]) -> Algorithm {
             let want = parts.reduce(|sum, part| sum + part).expect("some heads");
             assert!(want.iter().any(|x| x.abs() > 0.01), "{name} is not all zero");
             let got = got.tensor(name, 0).expect("an output of the group");
-            assert_eq!(got.mapv(|x| x.to_bits()), want.mapv(|x| x.to_bits()), "{name} of\n{}", of_group.text().text);
+            assert_eq!(got.mapv(f64::to_bits), want.mapv(f64::to_bits), "{name} of\n{}", of_group.text().text);
         }
     }
     of_group

@@ -158,7 +158,7 @@ fn fill_at(harness: &Harness<'_, App>, at: Pos2) -> Option<Color32> {
         match shape {
             Shape::Vec(shapes) => shapes.iter().for_each(|shape| visit(shape, at, found)),
             Shape::Rect(rect) if rect.rect.contains(at) && rect.fill != Color32::TRANSPARENT => {
-                *found = Some(rect.fill)
+                *found = Some(rect.fill);
             }
             _ => {}
         }

@@ -185,7 +185,7 @@ fn several_files_are_one_input_or_told() {
         let document = harness.state().document();
         assert_eq!(document.source().name, "minilm-batch-layer00.safetensors");
         assert_eq!(document.wanted().algorithm.short_name(), "a.tile");
-        drop_files(&mut harness, &[lesson.clone()]);
+        drop_files(&mut harness, std::slice::from_ref(&lesson));
         assert!(harness.state().lesson().is_some());
     }
 }

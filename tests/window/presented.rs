@@ -50,7 +50,7 @@ fn notes_inside_the_window_give_no_answer_away() {
                 None => assert!(harness.query_by_label("next answer").is_none(), "{at}"),
             }
             assert!(harness.query_by_label(ASKS).is_none(), "{at}: nor can it be asked for");
-            let next = harness.state().lesson().and_then(|lesson| lesson.next());
+            let next = harness.state().lesson().and_then(tilescope::app::OpenLesson::next);
             let Some(next) = next.filter(|next| next.beat < 4) else { break };
             press(&mut harness, NONE, Key::PageDown);
             assert_eq!(harness.state().lesson().expect("a lesson").position, next);
@@ -241,7 +241,7 @@ fn the_size_of_a_talk_ends_with_it() {
 fn what_has_the_keyboard_is_seen_while_presenting() {
     let mut harness = presented(4, 4, vec2(1280.0, 720.0));
     let ring = |harness: &Harness<'_, App>| -> Option<Rect> {
-        let focused = harness.ctx.memory(|memory| memory.focused())?;
+        let focused = harness.ctx.memory(eframe::egui::Memory::focused)?;
         let place = harness.ctx.read_response(focused)?.interact_rect;
         let is_ring = |shape: &Shape| match shape {
             Shape::Rect(rect) => {
