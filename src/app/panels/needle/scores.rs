@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use eframe::egui::text::LayoutJob;
 use eframe::egui::{Align2, FontId, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, between, column_title, dashed};
-use crate::app::ink::draw::{arrow, fit_text, hatch, squeeze_text};
+use crate::app::ink::draw::{arrow, fit_text, hatch};
 use crate::app::ink::motion::lerp;
 use crate::app::ink::theme;
 use crate::app::tongue::words::{self, fill, tr};
@@ -190,7 +191,10 @@ fn say_stride(ui: &Ui, axis: &ScoreAxis, stride: usize, picture: &Picture<'_>) {
     );
     // In a low picture the dots need the room; those who do not see it are told all the same.
     if !picture.is_low() {
-        squeeze_text(ui.painter(), place, Align2::LEFT_CENTER, &text, picture.label(), picture.palette.faint_ink);
+        let (font, ink) = (theme::readable_font(&text, picture.label()), picture.palette.faint_ink);
+        let mut job = LayoutJob::simple(text.clone(), font, ink, place.width());
+        job.wrap.max_rows = 2;
+        ui.painter().galley(place.min, ui.painter().layout_job(job), ink);
     }
     picture.tell(ui, place, "keys that have a dot".into(), &text);
 }

@@ -27,7 +27,8 @@ pub(super) fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeIncl
     let name = tr(ui.ctx(), key).to_owned();
     // With the longest name beside it, a number stays within the panel: the name takes the lines that it needs.
     let room = ui.max_rect().width() - ui.spacing().item_spacing.x - width(ui, *range.end());
-    let label = ui.allocate_ui(egui::vec2(room.max(0.0), 0.0), |ui| ui.add(egui::Label::new(&name).wrap())).inner;
+    let (size, layout) = (egui::vec2(room.max(0.0), BUTTON), egui::Layout::left_to_right(egui::Align::Center));
+    let label = ui.allocate_ui_with_layout(size, layout, |ui| ui.add(egui::Label::new(&name).wrap())).inner;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
         ui.spacing_mut().interact_size.x = LEAST_NUMBER;
