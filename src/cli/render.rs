@@ -74,13 +74,13 @@ pub struct PlaceOptions {
     /// What lies over the window: keys, commands, open or odd-rows
     #[arg(long, value_name = "WHAT", value_parser = ["keys", "commands", "open", "odd-rows"], hide = true)]
     overlay: Option<String>,
-    /// A panel that stands open: text, kernel, gpu, breakpoints, block sizes or code
+    /// A panel that stands open: text, kernel, gpu, breakpoints, block sizes, code, plot, traffic or what if
     #[arg(long, value_name = "PANEL", value_parser = panel, hide = true)]
     panel: Option<&'static str>,
 }
 
 fn panel(text: &str) -> Result<&'static str, Sentence> {
-    let ids = ["text", "kernel", "gpu", "breakpoints", "block sizes", "code"];
+    let ids = ["text", "kernel", "gpu", "breakpoints", "block sizes", "code", "plot", "traffic", "what if"];
     ids.into_iter().find(|id| *id == text).ok_or_else(|| "no panel is called so".into())
 }
 

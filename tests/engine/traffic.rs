@@ -126,6 +126,32 @@ fn footprints_of_known_kernels() {
     }
 }
 
+/// The backward texts, by hand, 16-bit inputs and f32 accumulators: an element of shared memory is 2 bytes, one of registers
+/// 4. FlashAttention-2 (section 3.1.2) makes dS K on chip before it adds that to dQ in HBM, so that it takes room there.
+#[test]
+fn footprints_of_backward_passes() {
+    let keeps = |name: &str, d: usize, br: usize, bc: usize| {
+        footprint(algorithm::by_name(name).expect(name), &plan(1024, d, br, bc, Precision::F16))
+    };
+    // Q and dO, K and V; dK and dV, S with P, dP with dS, dS K, L and D.
+    let flash2 = |d, br, bc| OnChip {
+        shared: 2 * (2 * br * d + 2 * bc * d),
+        registers: 4 * (2 * bc * d + 2 * br * bc + br * d + 2 * br),
+    };
+    for (d, br, bc) in [(64, 128, 128), (128, 128, 64), (4, 5, 3)] {
+        assert_eq!(keeps("flash2-backward", d, br, bc), flash2(d as u64, br as u64, bc as u64), "{d} {br} {bc}");
+    }
+    assert_eq!(keeps("flash2-backward", 64, 128, 128), OnChip { shared: 64 << 10, registers: (224 << 10) + 1024 });
+    // Of its two larger kernels that of dK and dV keeps more here: no dQ, which the other one adds up.
+    assert_eq!(keeps("two-kernel-backward", 64, 128, 128), OnChip { shared: 64 << 10, registers: (192 << 10) + 1024 });
+    // FlashAttention, Algorithm 4: O and dQ as well, m, l and D a row.
+    let shared = 2 * (4 * 16 * 8 + 2 * 32 * 8);
+    assert_eq!(
+        keeps("flash1-backward", 8, 16, 32),
+        OnChip { shared, registers: 4 * (2 * 32 * 8 + 2 * 16 * 32 + 3 * 16) }
+    );
+}
+
 /// Blocks that a chip leads to, by the paper's rule and by what fits.
 #[test]
 fn block_sizes_of_known_chips() {
@@ -140,6 +166,9 @@ fn block_sizes_of_known_chips() {
     assert_eq!(tiling("flash1", 128, Precision::F16), (128, 163));
     assert_eq!(tiling("flash2", 64, Precision::F16), (128, 128));
     assert_eq!(tiling("flash2", 128, Precision::F16), (128, 128));
+    // Backwards more is kept: 320 KiB of registers in blocks of 128 x 128, 192 in 128 x 64.
+    assert_eq!(tiling("flash2-backward", 64, Precision::F16), (128, 128));
+    assert_eq!(tiling("flash2-backward", 128, Precision::F16), (128, 64));
     // Values that are wider than queries and keys take their own room.
     let flash2 = algorithm::by_name("flash2").expect("flash2");
     let wide = Shape { d_v: 512, ..Shape::single(4096, 4096, 64) };

@@ -1,6 +1,6 @@
 //! What the map says at its places: the kernel that runs, the loops at their brackets, the programs that run at once.
 
-use crate::stage_support::{choose, click, command, open, open_sized, press, seek, settle, value};
+use crate::stage_support::{choose, click, command, cursor, open, open_sized, press, seek, settle, value};
 use eframe::egui::{Key, Modifiers, Vec2};
 use egui_kittest::kittest::Queryable;
 use tilescope::attention::input::preset;
@@ -41,6 +41,13 @@ fn the_running_kernel_stands_on_the_map() {
 fn loops_stand_at_their_brackets() {
     let mut harness = open_sized(Some(preset::toy()), Vec2::new(1600.0, 1000.0), 1.0);
     press(&mut harness, NONE, Key::Num1);
+    let words: Vec<_> = harness.get_all_by_label("loop at its bracket").filter_map(|node| node.value()).collect();
+    // At the tile at hand, whose blocks have these numbers; where no step is done yet, at none.
+    let scene = harness.state().document().scene().expect("a run is on screen").clone();
+    let place = scene.schedule().step(cursor(&harness) - 1).expect("a step").place;
+    let [i, j] = [place.i(), place.j()].map(|at| at.expect("the run opens within a tile"));
+    assert_eq!(words, [format!("\u{2193} outer i = {i}, in parallel"), format!("inner j = {j} \u{2192}")]);
+    press(&mut harness, NONE, Key::Home);
     let words: Vec<_> = harness.get_all_by_label("loop at its bracket").filter_map(|node| node.value()).collect();
     assert_eq!(words, ["\u{2193} outer i, in parallel", "inner j \u{2192}"]);
     assert!(value(&harness, "loops").starts_with("outer loop: query blocks i, in parallel"));

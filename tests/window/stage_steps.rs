@@ -5,6 +5,7 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use tilescope::app::{AppOptions, Link};
 use tilescope::attention::input::preset;
+use tilescope::number::short;
 use tilescope::schedule::kernel_lines;
 
 const NONE: Modifiers = Modifiers::NONE;
@@ -39,6 +40,17 @@ fn a_value_leads_to_the_steps_that_made_it_and_back() {
     let scene = harness.state().document().scene().unwrap().clone();
     let schedule = scene.schedule();
     let made = (0..at).rev().find(|n| schedule.line(&schedule.step(*n).unwrap()).label == "rescale").unwrap();
+    // With the numbers of the needle: alpha 0.170, l 3.417 (visual form of the run `real`).
+    for _ in 0..20 {
+        harness.run_ok();
+    }
+    let numbers = value(&harness, &format!("numbers of step {}", made + 1));
+    let view = |n: u64, name: &str| short(scene.run.view(n).column(name).expect("a value of each row")[1]);
+    let [l_old, alpha, l_new] = [view(made, "l"), view(made, "alpha"), view(made + 1, "l")];
+    assert_eq!([&l_old[..], &alpha, &l_new], ["3.417", "0.1696", "0.5795"]);
+    let (of_step, from) = numbers.split_once(" from ").expect("what it made, and from what");
+    assert!(of_step.ends_with(&format!("l = {l_new}")), "{numbers}");
+    assert!(from.contains(&format!("l = {l_old}")) && from.contains(&format!("alpha = {alpha}")), "{numbers}");
     click(&mut harness, &format!("step {}: tile (i 3, j 3): rescale", made + 1));
     assert_eq!(cursor(&harness), made + 1);
     // l after the rescale is what alpha left of 3.417.

@@ -9,6 +9,7 @@ pub mod icon;
 pub mod listing;
 pub mod made_by;
 pub mod motion;
+pub mod narrow;
 pub mod prose;
 pub mod texture;
 pub mod theme;

@@ -28,10 +28,17 @@ pub struct ValueAsked {
     pub what: Sentence,
     /// What it is.
     pub part: Part,
+    /// Of which query, and of which key where it is of a pair.
+    pub query: usize,
+    pub key: Option<usize>,
 }
 
 impl ViewMessage {
-    pub fn asks(what: Sentence, part: Part) -> Self {
-        Self::Ask(ValueAsked { what, part })
+    pub fn asks(what: Sentence, part: Part, query: usize) -> Self {
+        Self::Ask(ValueAsked { what, part, query, key: None })
+    }
+
+    pub fn asks_pair(what: Sentence, part: Part, query: usize, key: usize) -> Self {
+        Self::Ask(ValueAsked { what, part, query, key: Some(key) })
     }
 }

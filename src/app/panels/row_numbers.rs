@@ -54,11 +54,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     for (part, (what, old, new)) in STATISTICS.into_iter().zip(shown) {
         // A text that takes a row whole has no factor.
         if algorithm.has_part(part) && number(ui, called(part), &what, old, new, query).clicked() {
-            messages.push(Message::View(ViewMessage::asks(of_row(called(part), query), part)));
+            messages.push(Message::View(ViewMessage::asks(of_row(called(part), query), part, query)));
         }
     }
     if average(ui, look, query).clicked() {
-        messages.push(Message::View(ViewMessage::asks(of_row(called(Part::Output), query), Part::Output)));
+        messages.push(Message::View(ViewMessage::asks(of_row(called(Part::Output), query), Part::Output, query)));
     }
     if let Some(odd) = odd_rows::met(look, query) {
         let text = words::say(ui.ctx(), &odd.why);

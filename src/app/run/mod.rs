@@ -29,3 +29,4 @@ pub mod snapshot;
 pub mod source;
 pub mod stored;
 pub mod watched;
+pub mod worked;

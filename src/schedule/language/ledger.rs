@@ -43,7 +43,7 @@ pub fn buffers<'a>(
         let lines = algorithm.lines.iter().filter(|line| Some(line.kernel) == number);
         lines.flat_map(|line| &line.statements).any(|statement| {
             let given = match statement.action {
-                Action::Load { tensor, .. } => Some(algorithm.tensors[tensor].id),
+                Action::Load { tensor, .. } | Action::Add { tensor, .. } => Some(algorithm.tensors[tensor].id),
                 ref action => action.assigns(),
             };
             let can_hold = |&(test, wanted): &(super::Test, bool)| test.is_of_place() || setting.of_run(test) == wanted;

@@ -1,6 +1,5 @@
 //! HBM, the ground of the map: the tensors around the plane with their blocks, and the words of the tokens.
 
-use eframe::egui::epaint::TextShape;
 use eframe::egui::{Align2, Rect, Sense, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 
 use crate::app::panels::far::layout::{self, Band, Flank};
@@ -10,11 +9,11 @@ use crate::schedule::{Algorithm, Place, Tensor};
 
 use super::figure::Map;
 use crate::app::ink::draw::{self, hatch, squeeze_text};
+use crate::app::ink::narrow::{self, Stands};
 use crate::app::ink::theme;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::number::{self, bytes, grouped};
-use crate::playback::lesson::markdown::is_chinese;
 
 /// As many tokens have their words beside the plane.
 const MOST_WORDS: usize = 24;
@@ -323,31 +322,9 @@ fn keys(map: &Map<'_>, height: f32) {
         }
         taken.push(middle);
         let token = draw::token(map.ui, token);
-        if token.chars().any(is_chinese) {
-            upright(map, pos2((from + to) / 2.0, bottom), &token, height);
-        } else {
-            slanted(map, pos2((from + to) / 2.0 - 4.0, bottom - 12.0), &token, height);
-        }
-    }
-}
-
-fn upright(map: &Map<'_>, at: eframe::egui::Pos2, token: &str, height: f32) {
-    let letters: Vec<char> = token.chars().filter(|c| !c.is_whitespace()).take((height / 14.0) as usize).collect();
-    for (n, letter) in letters.iter().rev().enumerate() {
-        let at = at - vec2(0.0, 14.0 * n as f32);
         let font = theme::text(theme::LABEL);
-        draw::put_text(map.ui.painter(), at, Align2::CENTER_BOTTOM, &letter.to_string(), font, map.palette.ink);
+        narrow::word(map.ui.painter(), pos2(middle, bottom), &token, height, Stands::Above, font, map.palette.ink);
     }
-}
-
-fn slanted(map: &Map<'_>, at: eframe::egui::Pos2, token: &str, height: f32) {
-    let font = theme::text(theme::LABEL);
-    let mut job = eframe::egui::text::LayoutJob::simple_singleline(token.to_owned(), font, map.palette.ink);
-    // At 45 degrees a word rises by 0.7 of its width.
-    job.wrap = eframe::egui::text::TextWrapping::truncate_at_width((height - 14.0) * 1.41);
-    let galley = map.ui.painter().layout_job(job);
-    let angle = -std::f32::consts::FRAC_PI_4;
-    map.ui.painter().add(TextShape::new(at, galley, map.palette.ink).with_angle(angle));
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::app::ink::draw::{self, fit_text};
 use crate::app::ink::theme;
 use crate::app::run::said::running_kernel;
 use crate::app::tongue::words::{fill, say};
+use crate::number::grouped;
 use crate::schedule::language::Axis;
 
 /// Between two words of the line.
@@ -26,9 +27,12 @@ impl Head {
         let kernel =
             running_kernel(map.look.scene, map.look.snapshot.view.program).map(|names| names.map(|of| say(ctx, &of)));
         let [long, short] = kernel.unwrap_or_default();
-        let [left, right] = at_brackets(map).unwrap_or_default();
+        let [left, right] = at_brackets(map, false).unwrap_or_default();
+        let [left_now, right_now] = at_brackets(map, true).unwrap_or_default();
         let none = String::new;
         let tries = [
+            [left_now.clone(), long.clone(), right_now.clone()],
+            [left_now, short.clone(), right_now],
             [left.clone(), long.clone(), right.clone()],
             [left, short.clone(), right],
             [none(), long, none()],
@@ -65,8 +69,9 @@ impl Head {
     }
 }
 
-/// The words of the loops along the queries and along the keys; `None` where a loop has no bracket.
-fn at_brackets(map: &Map<'_>) -> Option<[String; 2]> {
+/// The words of the loops along the queries and along the keys, with the turns that they are at where those are asked for;
+/// `None` where a loop has no bracket.
+fn at_brackets(map: &Map<'_>, with_turns: bool) -> Option<[String; 2]> {
     let loops = loops(map.look);
     let mut words = [String::new(), String::new()];
     for told in &loops {
@@ -75,7 +80,11 @@ fn at_brackets(map: &Map<'_>) -> Option<[String; 2]> {
             Axis::J => (1, "\u{2192}"),
             Axis::S | Axis::H => return None,
         };
-        let word = fill(map.ui.ctx(), pattern(told), &[&told.over.axis.name()]);
+        let axis = told.over.axis;
+        let turn = map.look.snapshot.view.step.and_then(|step| step.place.at(axis)).filter(|_| with_turns);
+        let name =
+            turn.map_or_else(|| axis.name().to_owned(), |turn| format!("{} = {}", axis.name(), grouped(turn as u64)));
+        let word = fill(map.ui.ctx(), pattern(told), &[&name]);
         words[n] = if n == 0 { format!("{arrow} {word}") } else { format!("{word} {arrow}") };
     }
     Some(words)

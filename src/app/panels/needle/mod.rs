@@ -56,9 +56,6 @@ pub static PANEL: Panel = Panel {
 /// The width from which every title of a column has its line.
 const WITH_SHORT_TITLES: f32 = 720.0;
 
-/// The width from which each column has the room that it wants.
-const WITH_ALL_COLUMNS: f32 = 560.0;
-
 /// What the needle shows of a row, and how.
 #[derive(Clone, Copy)]
 pub struct Chosen {
@@ -110,7 +107,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
         paint(ui, rect, &picture);
     }
     if let Some(part) = picture.asked.get() {
-        messages.push(Message::View(ViewMessage::asks(of_row(picture.called(part), query), part)));
+        messages.push(Message::View(ViewMessage::asks(of_row(picture.called(part), query), part, query)));
     }
     if !chosen.is_projected {
         controls::show(ui, &picture, messages);
@@ -180,12 +177,11 @@ fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
     let column = |from: f32, to: f32| {
         Rect::from_min_max(pos2(at(from) + gap / 2.0, rect.top()), pos2(at(to) - gap / 2.0, rect.bottom()))
     };
-    // Where room is short the scores have more of it: their keys are to be told apart.
-    let scores = if rect.width() < WITH_ALL_COLUMNS * picture.zoom { 0.48 } else { 0.45 };
+    let [scores, stacks] = scores::columns(rect.width(), picture);
     scores::paint(ui, column(0.0, scores), picture);
-    stacks::paint(ui, column(scores, 0.72), picture);
-    dial::paint(ui, column(0.72, 1.0), picture);
-    for part in [scores, 0.72] {
+    stacks::paint(ui, column(scores, stacks), picture);
+    dial::paint(ui, column(stacks, 1.0), picture);
+    for part in [scores, stacks] {
         ui.painter().vline(at(part), rect.y_range(), picture.palette.hairline());
     }
 }

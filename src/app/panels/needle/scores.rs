@@ -7,8 +7,9 @@ use eframe::egui::{Align2, FontId, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::frame::{Frame, leaves_line};
 use super::picture::{Name, Picture, between, column_title, dashed};
-use crate::app::ink::draw::{arrow, fit_text, hatch};
+use crate::app::ink::draw::{self, arrow, fit_text, hatch};
 use crate::app::ink::motion::lerp;
+use crate::app::ink::narrow::{self, Stands};
 use crate::app::ink::theme;
 use crate::app::tongue::words::{self, fill, tr};
 use crate::machine::RowVisit;
@@ -22,6 +23,16 @@ const MOST_DOTS: usize = 256;
 const ROW: f32 = 16.0;
 /// On a narrower axis its cells could not be told apart.
 const LEAST_ROW: f32 = 64.0;
+/// The width of the picture from which each column has the room that it wants.
+const WITH_ALL_COLUMNS: f32 = 560.0;
+
+/// As many keys may have their words.
+const MOST_WORDS: usize = 24;
+/// A key with so many points has room for its word.
+const WITH_WORD: f32 = 30.0;
+/// Of slanted words below the axis, and the height of a column that can spare that.
+const SLANTED: f32 = 48.0;
+const WITH_SLANTED: f32 = 240.0;
 
 /// What stays free above the highest score and below the lowest, as a part of what lies between them.
 const ROOM: f64 = 0.12;
@@ -108,15 +119,62 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
         maxima.map(|text| ui.painter().layout_no_wrap(text, beside_font(picture), picture.palette.ink).size().x);
     let beside = beside.max(widest.fold(0.0, f32::max) + 14.0).min(rect.width() * 0.5);
     // m is written left of the axis, the gap right of the dots; tokens stand below.
+    let (left, right) = (rect.left() + labels, rect.right() - beside);
+    let names = KeyNames::of(right - left, rect.height(), picture);
     let inner = Rect::from_min_max(
-        rect.min + vec2(labels, if picture.is_low() { 14.0 } else { 8.0 }),
-        pos2(rect.right() - beside, rect.bottom() - (20.0 + ROW) * picture.zoom),
+        pos2(left, rect.top() + if picture.is_low() { 14.0 } else { 8.0 }),
+        pos2(right, rect.bottom() - (names.height() + ROW) * picture.zoom),
     );
     let axis = ScoreAxis::of([low, high], inner);
     paint_scale(ui, &axis, picture);
     // The dot that is the maximum lies on its line, and is seen there.
     paint_line(ui, &axis, rect, picture);
-    paint_dots(ui, &axis, picture);
+    paint_dots(ui, &axis, names, picture);
+}
+
+/// Where the scores end in a picture of this width, and what is kept, as parts of it. Where room is short the scores have more
+/// of it: their keys are to be told apart, and those that have words by their words.
+pub fn columns(width: f32, picture: &Picture<'_>) -> [f32; 2] {
+    let has_words = picture.look.scene.key_token(0).is_some() && keys_of(picture) <= MOST_WORDS;
+    match width < WITH_ALL_COLUMNS * picture.zoom {
+        _ if has_words && !picture.is_low() => [0.52, 0.76],
+        true => [0.48, 0.72],
+        false => [0.45, 0.72],
+    }
+}
+
+/// What the keys are called below the axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyNames {
+    Numbers,
+    /// Their words, each in its place.
+    Words,
+    /// Their words, wider than their places.
+    Slanted,
+}
+
+impl KeyNames {
+    /// On an axis of so many points, in a column of this height.
+    fn of(width: f32, height: f32, picture: &Picture<'_>) -> Self {
+        let slot = width / keys_of(picture).max(1) as f32;
+        match picture.look.scene.key_token(0) {
+            Some(_) if slot >= WITH_WORD => Self::Words,
+            Some(_) if slot >= narrow::LEAST_PITCH * picture.label().size && height >= WITH_SLANTED * picture.zoom => {
+                Self::Slanted
+            }
+            _ => Self::Numbers,
+        }
+    }
+
+    /// Of their line.
+    fn height(self) -> f32 {
+        if self == Self::Slanted { SLANTED } else { 20.0 }
+    }
+}
+
+/// The keys that the row sees.
+fn keys_of(picture: &Picture<'_>) -> usize {
+    picture.story.visits.last().map_or(0, |visit| visit.first_key + visit.scores.len())
 }
 
 fn paint_scale(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
@@ -134,11 +192,11 @@ fn paint_scale(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
 }
 
 /// The dots of the visits so far: old ones in the grey of S, those of this visit in ink.
-fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
+fn paint_dots(ui: &Ui, axis: &ScoreAxis, names: KeyNames, picture: &Picture<'_>) {
     let (palette, now) = (picture.palette, picture.now);
     let arrived = now.frame >= Frame::Arrive;
     let visits = &picture.story.visits[..if arrived { now.index + 1 } else { now.index }];
-    let last_key = picture.story.visits.last().map_or(1, |visit| visit.first_key + visit.scores.len()).max(1);
+    let last_key = keys_of(picture).max(1);
     let slot = axis.rect.width() / last_key as f32;
     let stride = last_key.div_ceil(MOST_DOTS);
     say_stride(ui, axis, stride, picture);
@@ -174,7 +232,10 @@ fn paint_dots(ui: &Ui, axis: &ScoreAxis, picture: &Picture<'_>) {
         }
     }
     paint_row(ui, axis, slot, visits, picture);
-    paint_tokens(ui, axis, slot, visits.len(), picture);
+    match names {
+        KeyNames::Slanted => paint_slanted(ui, axis, slot, visits, picture),
+        KeyNames::Words | KeyNames::Numbers => paint_tokens(ui, axis, slot, visits.len(), names, picture),
+    }
 }
 
 /// Of many keys not every one has a dot: that is said where the dots are.
@@ -226,8 +287,7 @@ fn paint_row(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: &[RowVisit], picture:
             }
         }
     }
-    let last = picture.story.visits.last().map_or(0, |visit| visit.first_key + visit.scores.len());
-    painter.rect_stroke(place(0..last), 0.0, palette.hairline(), StrokeKind::Outside);
+    painter.rect_stroke(place(0..keys_of(picture)), 0.0, palette.hairline(), StrokeKind::Outside);
     let visit = &picture.now.visit;
     let tile = place(visit.first_key..visit.first_key + visit.scores.len());
     painter.rect_stroke(tile, 0.0, palette.outline(), StrokeKind::Outside);
@@ -241,10 +301,26 @@ fn top_to_name(visit: &RowVisit, frame: Frame) -> Option<usize> {
     if visit.scores.len() > 64 || is_on_line { None } else { visit.scores.iter().position(|score| *score == top) }
 }
 
-/// Below the dots: the words of the keys so far where they have room, else numbers, as many as can be read.
-fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &Picture<'_>) {
+/// Below the dots the words of the keys so far, wider than their places.
+fn paint_slanted(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: &[RowVisit], picture: &Picture<'_>) {
+    let top = axis.rect.bottom() + (2.0 + ROW) * picture.zoom;
+    let height = (SLANTED - 4.0) * picture.zoom;
+    let mut told = Vec::new();
+    for key in visits.iter().flat_map(|visit| visit.first_key..visit.first_key + visit.scores.len()) {
+        let Some(token) = picture.look.scene.key_token(key) else { continue };
+        let token = draw::token(ui, token);
+        let at = pos2(axis.rect.left() + slot * (key as f32 + 0.5), top);
+        narrow::word(ui.painter(), at, &token, height, Stands::Below, picture.label(), picture.palette.faint_ink);
+        told.push(format!("{key} {token}"));
+    }
+    let place = Rect::from_min_size(pos2(axis.rect.left(), top), vec2(axis.rect.width(), height));
+    picture.tell(ui, place, "words of the keys".into(), &words::list(ui.ctx(), &told));
+}
+
+/// Below the dots: the words of the keys so far, or numbers, as many as can be read.
+fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, names: KeyNames, picture: &Picture<'_>) {
     let all = &picture.story.visits;
-    let last = all.last().map_or(0, |visit| visit.first_key + visit.scores.len());
+    let last = keys_of(picture);
     let number =
         |key: usize| ui.painter().layout_no_wrap(key.to_string(), picture.label(), picture.palette.ink).size().x;
     let stride = axis_stride(slot, number(last.saturating_sub(1)) + 6.0 * picture.zoom);
@@ -253,8 +329,8 @@ fn paint_tokens(ui: &Ui, axis: &ScoreAxis, slot: f32, visits: usize, picture: &P
     let top = axis.rect.bottom() + 2.0 + ROW * picture.zoom;
     for visit in &all[..visits] {
         for key in (visit.first_key..visit.first_key + visit.scores.len()).filter(|key| key.is_multiple_of(stride)) {
-            let token = picture.look.scene.key_token(key).filter(|_| slot >= 30.0);
-            let text = token.map_or(key.to_string(), |text| crate::app::ink::draw::token(ui, text));
+            let token = picture.look.scene.key_token(key).filter(|_| names == KeyNames::Words);
+            let text = token.map_or(key.to_string(), |text| draw::token(ui, text));
             let left = axis.rect.left() + slot * key as f32;
             let place = Rect::from_min_size(pos2(left, top), vec2(slot * stride as f32 - 1.0, 16.0 * picture.zoom));
             let place = place.translate(vec2((slot - slot * stride as f32) / 2.0, 0.0));

@@ -205,7 +205,7 @@ fn interact(ui: &Ui, response: &egui::Response, layout: &TileLayout, look: &Look
         if look.selection == (Selection { query, key: Some(key) }) {
             let part = TILES[n];
             let what = Sentence::new("{0} of query {1} and key {2}").with(look.snapshot.called(part));
-            messages.push(Message::View(ViewMessage::asks(what.with(query).with(key), part)));
+            messages.push(Message::View(ViewMessage::asks_pair(what.with(query).with(key), part, query, key)));
         }
         messages.push(Message::Select(Selection { query, key: Some(key) }));
     }

@@ -139,7 +139,8 @@ impl Checker {
             let mut names = Vec::new();
             for word in &buffer.names {
                 let Some(id) = self.names.iter().position(|name| *name == word.text) else { continue };
-                let Some(&(found, _)) = self.scope.shapes.get(&id) else {
+                let given = self.scope.shapes.get(&id).map(|&(shape, _)| shape);
+                let Some(found) = given.or_else(|| self.scope.added.get(&id).copied()) else {
                     if !has_faults && !self.scope.poisoned.has(id) {
                         self.no_value(&word.text, word.span);
                     }

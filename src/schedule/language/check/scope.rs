@@ -48,6 +48,8 @@ pub struct Scope {
     pub gone: BTreeMap<NameId, Span>,
     /// The shape that a name has in this kernel, and since which line.
     pub shapes: BTreeMap<NameId, (Shape, Span)>,
+    /// What is added to a tensor in HBM, by its name: it is on chip on its way there.
+    pub added: BTreeMap<NameId, Shape>,
     /// Names of which something wrong was told already.
     pub poisoned: Names,
     /// The same, of those that no line gives a value.

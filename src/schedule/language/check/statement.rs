@@ -196,6 +196,7 @@ impl Checker {
         self.width(tensor, Some(typed.expr.shape), block)?;
         self.touch(tensor, How::Add, block.span);
         self.drafts[tensor].made = true;
+        self.scope.added.insert(self.drafts[tensor].id, typed.expr.shape);
         Ok(Action::Add { tensor, value: typed.expr })
     }
 
