@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use ndarray::Array2;
+
 use crate::app::run::scene::FinishedRun;
-use crate::machine::{Seen, View};
+use crate::machine::View;
 use crate::number::short;
-use crate::schedule::language::{Extent, Names};
+use crate::schedule::language::{Extent, Names, Shape};
 
 /// A query and, of a pair, its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +36,16 @@ impl Worked {
         let told = |view: &View, names: Names| {
             let text = schedule.algorithm.text();
             let of = |name: &str| text.name(name).is_some_and(|id| names.has(id));
-            view.iter().filter(|seen| of(&seen.name)).filter_map(|seen| tell(seen, view, asked)).collect()
+            let held = view.iter().filter(|held| of(&held.name));
+            held.filter_map(|held| Some(format!("{} = {}", held.name, tell(&held.values, held.shape, view, asked)?)))
+                .collect()
         };
         Self { read: told(&before, effects.reads), made: told(&after, effects.writes) }
     }
 }
 
-/// Such as `S = 6.508`; of a block that has other rows, nothing.
-fn tell(seen: &Seen, view: &View, asked: NumberAt) -> Option<String> {
-    let Seen { name, shape, values, .. } = seen;
+/// Such as `6.508`; of a block that has other rows, nothing.
+fn tell(values: &Array2<f64>, shape: Shape, view: &View, asked: NumberAt) -> Option<String> {
     let place = |range: &Range<usize>, token: usize| range.contains(&token).then(|| token - range.start);
     let row = match shape.rows {
         Extent::Keys => place(&view.cols, asked.key?),
@@ -55,9 +58,9 @@ fn tell(seen: &Seen, view: &View, asked: NumberAt) -> Option<String> {
     };
     let told: Vec<String> = numbers.iter().take(MOST).map(|&x| short(x)).collect();
     Some(match &told[..] {
-        [one] => format!("{name} = {one}"),
-        _ if numbers.len() > MOST => format!("{name} = [{} ..]", told.join(" ")),
-        _ => format!("{name} = [{}]", told.join(" ")),
+        [one] => one.clone(),
+        _ if numbers.len() > MOST => format!("[{} ..]", told.join(" ")),
+        _ => format!("[{}]", told.join(" ")),
     })
 }
 

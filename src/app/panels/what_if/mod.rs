@@ -86,6 +86,11 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     ui.add_space(SPACE);
     let head = draw::caption(ui, "From text and data sheet, without a GPU");
     made_by::beside(ui, &head, MadeBy::Modelled);
+    // What it comes to stands above the choices, in sight while they are changed.
+    let fault = state.ask(ui.ctx(), &choices);
+    if let (None, Some((_, answer))) = (&fault, &state.shown) {
+        numbers(ui, answer, state.pinned.as_ref().map(|(_, answer)| answer), &ROWS[..AT_TOP]);
+    }
     controls::show(ui, &mut choices);
     ui.horizontal_wrapped(|ui| {
         if let Some(look) = look.filter(|_| ui.button(tr(ui.ctx(), "As on screen")).clicked()) {
@@ -98,7 +103,9 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
             state.pinned = None;
         }
     });
-    let fault = state.ask(ui.ctx(), &choices);
+    if state.choices.as_ref() != Some(&choices) {
+        ui.ctx().request_repaint();
+    }
     state.choices = Some(choices.clone());
     ui.separator();
     if let Some(fault) = fault {
@@ -108,7 +115,11 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     }
     let Some((_, answer)) = &state.shown else { return };
     let pinned = state.pinned.as_ref().map(|(_, answer)| answer);
-    numbers(ui, answer, pinned);
+    numbers(ui, answer, pinned, &ROWS[AT_TOP..]);
+    if answer.times.is_none() {
+        let text = tr(ui.ctx(), "A block does not fit on an SM of this chip.").to_owned();
+        draw::describe(&warning(ui, &text), "what does not fit", &text);
+    }
     pictures(ui, &choices, answer, pinned, gpu);
 }
 
@@ -125,40 +136,39 @@ fn pictures(ui: &mut Ui, choices: &GridAsked, answer: &Modelled, pinned: Option<
 /// A line of the table: its name, and its value in an answer.
 type TableRow = (&'static str, fn(&Context, &Modelled) -> Option<String>);
 
+/// So many rows stand above the choices.
+const AT_TOP: usize = 2;
+
 const ROWS: [TableRow; 12] = [
+    ("time at least", |ctx, of| {
+        let by = tr(ctx, of.bound.by.name());
+        Some(fill(ctx, "{0}, by {1}", &[&modelled_time(of.bound.seconds), &by]))
+    }),
+    ("waves", |_, of| of.main().and_then(|grid| grid.waves).map(modelled)),
     ("thread blocks", |_, of| of.main().map(|grid| number::grouped(grid.blocks))),
     ("kept on chip by a block", |_, of| of.main().map(|grid| number::bytes(grid.on_chip.total()))),
     ("blocks on an SM", |ctx, of| {
         let per_sm = of.main()?.per_sm;
         Some(fill(ctx, "{0}, by {1}", &[&per_sm.count, &tr(ctx, per_sm.limit.name())]))
     }),
-    ("waves", |_, of| of.main().and_then(|grid| grid.waves).map(modelled)),
     ("slots at work", |_, of| of.main().and_then(|grid| grid.busy).map(percent)),
     ("FLOP per byte", |_, of| Some(modelled(of.intensity()))),
     ("ridge of the chip", |_, of| Some(modelled(of.roofs.ridge()))),
     ("found in L2", |_, of| of.cache.hit_rate().map(percent)),
-    ("time at least", |ctx, of| {
-        let by = tr(ctx, of.bound.by.name());
-        Some(fill(ctx, "{0}, by {1}", &[&modelled_time(of.bound.seconds), &by]))
-    }),
     ("if all overlaps", |_, of| of.times.map(|times| modelled_time(times.overlapped))),
     ("as the text's lanes allow", |_, of| of.times.map(|times| modelled_time(times.in_lanes))),
     ("if nothing does", |_, of| of.times.map(|times| modelled_time(times.one_by_one))),
 ];
 
-fn numbers(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>) {
+fn numbers(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, rows: &[TableRow]) {
     let ctx = ui.ctx().clone();
-    for (name, of) in ROWS {
+    for &(name, of) in rows {
         let Some(value) = of(&ctx, answer) else { continue };
         let name = tr(&ctx, name);
         draw::value_row(ui, name, &value, name);
         if let Some(before) = pinned.and_then(|pinned| of(&ctx, pinned)).filter(|before| *before != value) {
             draw::value_row(ui, "  pinned", &before, &fill(&ctx, "{0}, pinned", &[&name]));
         }
-    }
-    if answer.times.is_none() {
-        let text = tr(&ctx, "A block does not fit on an SM of this chip.").to_owned();
-        draw::describe(&warning(ui, &text), "what does not fit", &text);
     }
 }
 
