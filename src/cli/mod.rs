@@ -46,7 +46,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     /// A .safetensors, an .npz, several .npy or a folder of them, a trace (.json),
-    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`, or a text (.tile) or a lesson (.md) of one's own to open in the window
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]`, or a text (.tile) or a lesson (.md) of one's own to open in the window
     files: Vec<PathBuf>,
     /// What draws the window
     #[arg(long, value_enum, default_value_t)]

@@ -125,7 +125,7 @@ impl Takes for OfInput {
 #[derive(Args, Clone, Debug)]
 pub struct InputOptions {
     /// A .safetensors file (a capture or any other), an .npz, several .npy or a folder of them, - for
-    /// standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    /// standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]
     ///
     /// Arrays are found by their names: q, k and v (or Q, query, xq, .., or arr_0, arr_1, arr_2), and optionally mask
     /// (attn_mask, attention_mask: of booleans, true attends; else added), bias (added; any shape that broadcasts to

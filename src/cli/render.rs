@@ -278,7 +278,7 @@ impl PlaceOptions {
 #[derive(Args)]
 pub struct Arguments {
     /// A .safetensors file (a capture or any other), an .npz, several .npy or a folder of them, a trace (.json), - for
-    /// standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS]]
+    /// standard input, or random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]
     input: Vec<PathBuf>,
     #[command(flatten)]
     place: PlaceOptions,

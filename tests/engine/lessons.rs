@@ -76,6 +76,7 @@ fn what_is_made_wrong_is_caught_with_its_line() {
         (6, "on-chip: budget", "on-chip: footprint(\"flash1\") - 1", "right build is graded wrong"),
         (5, "goal: fits() and", "goal: not fits() and", "right build is graded wrong"),
         (7, "wrong: classes of mask: none", "wrong: classes of mask: causal", "wrong build is graded right"),
+        (1, "wrong: load-q, load-k, store-s, load-p,", "wrong: load-q, load-k, store-s, load-q,", "is used once"),
         // A change that is found before it is made, or that its solution does not find.
         (4, "until: bug == \"forget-alpha\" and", "until: bug == \"none\" or", "before anything is changed"),
         (1, "solution: algorithm: flash2", "solution: algorithm: flash1", "does not make this true"),
@@ -98,7 +99,7 @@ fn what_is_made_wrong_is_caught_with_its_line() {
             "Now write m and l.\n```\n```reveal\nstep: end\n```\n",
             "nothing is asked here",
         ),
-        (3, "hides: factor", "hides: beta", "classes, factor, rule and steps"),
+        (3, "hides: factor", "hides: beta", "classes, errors, factor, rule and steps"),
         // A picture that does not draw what the sentence names, or draws nothing.
         (4, "The rescale comes. What", "The loop comes. What", "`loop` is named, and `show: row`"),
         (4, "What does the needle do?\n```", "Where is dS?\n```", "`dS` is named, and `show: row` draws none: draw it"),

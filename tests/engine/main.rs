@@ -24,6 +24,7 @@ mod packed;
 mod paged;
 mod precision;
 mod prose;
+mod random_batch;
 mod reduce_heads;
 mod schedules;
 mod sinks;

@@ -216,11 +216,12 @@ fn panels_keep_what_is_asked_for_until_it_is_answered() {
 #[test]
 fn a_number_and_enter_open_a_random_input() {
     let cases = [
-        ("queries of a random input", "24", (24, 16, 4)),
-        ("keys of a random input", "40", (16, 40, 4)),
-        ("d of a random input", "8", (16, 16, 8)),
+        ("queries of a random input", "24", (24, 16, 4, 1)),
+        ("keys of a random input", "40", (16, 40, 4, 1)),
+        ("d of a random input", "8", (16, 16, 8, 1)),
+        ("batch entries of a random input", "3", (16, 16, 4, 3)),
     ];
-    for (field, text, (n_q, n_k, d)) in cases {
+    for (field, text, (n_q, n_k, d, batch)) in cases {
         let mut harness = open_with(&options());
         press(&mut harness, Modifiers::COMMAND, Key::O);
         click(&mut harness, field);
@@ -230,7 +231,7 @@ fn a_number_and_enter_open_a_random_input() {
         settle(&mut harness);
         assert!(harness.query_by_label("Open the random input").is_none(), "{field}: it is open");
         let shape = harness.state().document().source().problem.shape;
-        assert_eq!((shape.n_q, shape.n_k, shape.d), (n_q, n_k, d), "{field}");
+        assert_eq!((shape.n_q, shape.n_k, shape.d, shape.batch), (n_q, n_k, d, batch), "{field}");
     }
     // Escape leaves the number and the form alone.
     let mut harness = open_with(&options());

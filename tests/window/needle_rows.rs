@@ -223,6 +223,21 @@ fn the_exact_answer_is_that_of_the_whole_row() {
     }
 }
 
+/// A split has the average of its own keys, and is held against no answer that is of all of them.
+#[test]
+fn a_split_misses_no_answer() {
+    let row = OneRow { algorithm: "split-kv", ..PLAIN };
+    let mut harness = row.open();
+    let mut said = String::new();
+    for step in row.steps(&harness) {
+        seek(&mut harness, step);
+        said = frame(&harness).1;
+        assert!(!said.contains("misses") && !said.starts_with("The exact answer"), "after {step}: {said}");
+        assert!(harness.query_by_label("exact needle").is_none(), "after {step}");
+    }
+    assert!(said.starts_with("This split is done"), "{said}");
+}
+
 /// Before the line climbs nothing tells by how much, and before the last weights have joined nothing tells the answer.
 #[test]
 fn nothing_is_given_away_before_its_frame() {

@@ -9,6 +9,7 @@ use crate::app::message::Message;
 use crate::app::panels::far;
 use crate::app::run::gpu::device::{Gpu, Status};
 use crate::app::run::gpu::outcome::Outcome;
+use crate::app::run::said::ERRORS_HIDDEN;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
@@ -30,6 +31,9 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
     };
     draw::caption(ui, of);
     let Some(look) = look else { return };
+    if look.question.hides.errors {
+        return small(ui, tr(ui.ctx(), ERRORS_HIDDEN));
+    }
     stepper(ui, look, messages);
     ui.add_space(SPACE);
     device(ui, look, gpu, messages);
@@ -39,7 +43,8 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
 /// The results of the run on screen beside exact ones, and the first wrong number of them.
 pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
-    match look.check {
+    match look.check.filter(|_| !look.question.hides.errors) {
+        None if look.question.hides.errors => small(ui, tr(&ctx, ERRORS_HIDDEN)),
         None => small(ui, tr(&ctx, "comparing ...")),
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
         Some(Check::Done { errors, bound, plain, rounding, wrong, .. }) => {

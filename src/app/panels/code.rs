@@ -12,6 +12,7 @@ use crate::app::message::{Message, commands};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::run::gpu::device::Gpu;
+use crate::app::run::said::LINES_HIDDEN;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::gpu::kernels::Kernel;
@@ -35,9 +36,6 @@ pub static PANEL: Panel = Panel {
         }
     },
 };
-
-/// In place of what a lesson asks for.
-const HIDDEN: &str = "The lines are yours to find.";
 
 /// Where the code begins, right of the numbers.
 const CODE: f32 = 32.0;
@@ -94,10 +92,8 @@ impl CodeView {
     ) {
         let palette = Palette::of(ui);
         let algorithm = &look.scene.schedule().algorithm;
-        // The lines are what such a question asks for: their order, the formula of a factor, the rule of a row.
-        let hides = look.question.hides;
-        if hides.steps || hides.factor || hides.rule {
-            ui.label(tr(ui.ctx(), HIDDEN));
+        if look.hides_lines() {
+            ui.label(tr(ui.ctx(), LINES_HIDDEN));
             return;
         }
         let lit = look.snapshot.view.step.map(|step| algorithm.line(step.line).span.line);

@@ -32,20 +32,25 @@ struct Random {
     d: usize,
     heads: usize,
     kv_heads: usize,
+    batch: usize,
     seed: u64,
 }
 
 impl Default for Random {
     fn default() -> Self {
-        Self { n_q: 16, n_k: 16, d: 4, heads: 1, kv_heads: 1, seed: 0 }
+        Self { n_q: 16, n_k: 16, d: 4, heads: 1, kv_heads: 1, batch: 1, seed: 0 }
     }
 }
 
 impl Random {
     fn source(&self) -> Source {
-        let Self { n_q, n_k, d, heads, kv_heads, seed } = self;
-        let heads = if *heads > 1 { format!(",{heads},{kv_heads}") } else { String::new() };
-        Source::Random(format!("random:{n_q},{n_k},{d}{heads}"), *seed)
+        let Self { n_q, n_k, d, heads, kv_heads, batch, seed } = self;
+        let more = match (heads, batch) {
+            (1, 1) => String::new(),
+            (_, 1) => format!(",{heads},{kv_heads}"),
+            _ => format!(",{heads},{kv_heads},{batch}"),
+        };
+        Source::Random(format!("random:{n_q},{n_k},{d}{more}"), *seed)
     }
 }
 
@@ -189,6 +194,9 @@ impl OpenPanel {
             size("key/value heads of a random input", &heads, &mut random.kv_heads, most);
             // Each is shared by as many query heads.
             random.kv_heads = (1..=random.kv_heads).rev().find(|kv_heads| most.is_multiple_of(*kv_heads)).unwrap_or(1);
+            let entries = format!("{} ", tr(&ctx, "batch entries"));
+            let batch = egui::DragValue::new(&mut random.batch).range(1..=64).prefix(entries);
+            field(ui, "batch entries of a random input", batch);
             let prefix = format!("{} ", tr(&ctx, "seed"));
             field(ui, "seed of a random input", egui::DragValue::new(&mut random.seed).prefix(prefix));
             if ui.button(tr(&ctx, "Open the random input")).clicked() || is_entered {

@@ -61,6 +61,12 @@ const CURVES: [Curve; 3] = [
 
 fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
     let palette = Palette::of(ui);
+    // All visits are plotted, those to come too.
+    let hides = look.question.hides;
+    if hides.factor || hides.rule || hides.errors {
+        ui.label(tr(ui.ctx(), "What becomes of the row is yours to find."));
+        return;
+    }
     let Some(query) = look.row() else {
         ui.label(tr(ui.ctx(), "No row is on chip now."));
         return;

@@ -12,6 +12,10 @@ use crate::schedule::language::{self, Action, Axes, Axis};
 use crate::schedule::{Part, Schedule, Step, Tensor, Tiling, Traffic};
 use crate::sentence::Sentence;
 
+/// In place of the lines of a text, and of what is wrong with its results, where a lesson asks for them.
+pub const LINES_HIDDEN: &str = "The lines are yours to find.";
+pub const ERRORS_HIDDEN: &str = "What is wrong is yours to find.";
+
 /// What the step carried out last did, such as
 /// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
 pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {

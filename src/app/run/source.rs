@@ -14,7 +14,7 @@ pub enum Source {
     Preset(Preset),
     Toy,
     Row,
-    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]` and its seed.
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]` and its seed.
     Random(String, u64),
     /// What a lesson shows.
     Scene(Box<lesson::Scene>),

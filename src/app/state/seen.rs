@@ -57,6 +57,12 @@ impl Look<'_> {
         self.snapshot.row_for(self.selection.query, self.scene.plan())
     }
 
+    /// The lines of the text are what is asked for: their order, the formula of a factor, the rule of a row.
+    pub fn hides_lines(&self) -> bool {
+        let hides = self.question.hides;
+        hides.steps || hides.factor || hides.rule
+    }
+
     /// The row that a picture of all rows marks.
     pub fn marked_row(&self) -> Option<usize> {
         let selected = self.selection.query;

@@ -11,7 +11,7 @@ pub enum BuiltIn<'n> {
     Row,
     Toy,
     Capture(&'static Capture),
-    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`
+    /// `random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]`
     Random(&'n str),
     Preset {
         preset: Preset,

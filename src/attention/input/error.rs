@@ -121,7 +121,7 @@ impl InputError {
             Self::Tensors { fault } => Sentence::new("the safetensors file: {0}").and(fault.clone()),
             Self::Metadata { key, fault } => Sentence::new("the metadata key `{0}` {1}").with(key).and(fault.clone()),
             Self::Random { spec, fault } => Sentence::new(
-                "{0}: {1}; write random:N_Q,N_K,D[,HEADS[,KV_HEADS]], for example random:256,256,64,8,2",
+                "{0}: {1}; write random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]], for example random:256,256,64,8,2",
             )
             .with(format!("{spec:?}"))
             .and(fault.clone()),

@@ -1,4 +1,4 @@
-//! Random inputs, `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`, the same on every machine and in every version.
+//! Random inputs, `random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]`, the same on every machine and in every version.
 //!
 //! The generator is ChaCha with 8 rounds (`rand_chacha::ChaCha8Rng`). Its key is the seed as eight little-endian bytes
 //! followed by zeros; Q, K, V, dO and sinks are its streams 0, 1, 2, 3 and 4, so that one does not depend on the size of another.
@@ -21,7 +21,7 @@ use crate::sentence::Sentence;
 /// How a spec begins.
 pub const PREFIX: &str = "random:";
 
-/// The random input of a spec. Its rank is 3 where HEADS is given and 2 elsewhere.
+/// The random input of a spec. Its rank is 4 where BATCH is given, 3 where HEADS is, and 2 elsewhere.
 ///
 /// Errors when the spec does not parse, a size is 0, heads do not divide, or the tensors exceed the budget.
 pub fn read(spec: &str, seed: u64) -> Result<Input, InputError> {
@@ -65,15 +65,16 @@ fn sizes(spec: &str) -> Result<(Shape, usize), InputError> {
         .map(|size| size.trim().parse())
         .collect::<Result<_, _>>()
         .map_err(|_| refuse("whole numbers with commas between them are needed"))?;
-    let (n_q, n_k, d, heads, kv_heads) = match sizes[..] {
-        [n_q, n_k, d] => (n_q, n_k, d, 1, 1),
-        [n_q, n_k, d, heads] => (n_q, n_k, d, heads, heads),
-        [n_q, n_k, d, heads, kv_heads] => (n_q, n_k, d, heads, kv_heads),
-        _ => return Err(refuse("three to five numbers are needed")),
+    let (n_q, n_k, d, heads, kv_heads, batch, rank) = match sizes[..] {
+        [n_q, n_k, d] => (n_q, n_k, d, 1, 1, 1, 2),
+        [n_q, n_k, d, heads] => (n_q, n_k, d, heads, heads, 1, 3),
+        [n_q, n_k, d, heads, kv_heads] => (n_q, n_k, d, heads, kv_heads, 1, 3),
+        [n_q, n_k, d, heads, kv_heads, batch] => (n_q, n_k, d, heads, kv_heads, batch, 4),
+        _ => return Err(refuse("three to six numbers are needed")),
     };
-    let shape = Shape { batch: 1, heads, kv_heads, n_q, n_k, d, d_v: d };
+    let shape = Shape { batch, heads, kv_heads, n_q, n_k, d, d_v: d };
     shape.validate()?;
-    Ok((shape, if sizes.len() == 3 { 2 } else { 3 }))
+    Ok((shape, rank))
 }
 
 /// A problem of random Q, K and V. Errors when the shape is not valid or exceeds the budget.
@@ -138,6 +139,10 @@ mod tests {
         assert_eq!((input.rank, input.seed), (3, Some(0)));
         assert_eq!(input.problem.shape, Shape { batch: 1, heads: 4, kv_heads: 2, n_q: 3, n_k: 5, d: 2, d_v: 2 });
         assert_eq!(input.problem.q.as_slice().unwrap()[..4], PINNED, "sizes do not move the stream");
+        let batch = read("random:3,5,2,4,2,6", 0).unwrap();
+        assert_eq!((batch.rank, batch.problem.shape.batch), (4, 6));
+        let first = batch.problem.q.slice(ndarray::s![..1, .., .., ..]);
+        assert_eq!(first, input.problem.q, "nor does a batch, whose first entry has the numbers of one alone");
     }
 
     const PINNED: [f64; 4] = [1.377697229385376, 0.4053468108177185, -1.196268916130066, -1.9350470304489136];
@@ -166,13 +171,14 @@ mod tests {
 
     #[test]
     fn bad_specs_say_what_a_spec_looks_like() {
-        for spec in ["random:", "random:1,2", "random:1,2,3,4,5,6", "random:a,b,c", "random:-1,2,3", "rand:1,2,3"] {
+        for spec in ["random:", "random:1,2", "random:1,2,3,4,2,6,7", "random:a,b,c", "random:-1,2,3", "rand:1,2,3"] {
             let text = read(spec, 0).unwrap_err().to_string();
             assert!(text.contains("random:256,256,64,8,2"), "{text}");
         }
         let error = |spec| read(spec, 0).unwrap_err().to_string();
         assert!(error("random:0,2,3").contains("n_q is 0"));
         assert!(error("random:4,4,4,3,2").contains("multiple"));
+        assert!(error("random:4,4,4,2,2,0").contains("batch is 0"));
         assert!(error("random:4000000000,4000000000,4000000000").contains("MiB"));
         assert!(error("random:1000000,1,200").contains("MiB"));
     }

@@ -40,6 +40,8 @@ pub struct Hides {
     pub bytes: bool,
     /// The classes of the tiles.
     pub classes: bool,
+    /// What is wrong with the results, by how much, and where first.
+    pub errors: bool,
     /// The factor of a rescale, and its formula.
     pub factor: bool,
     /// Why a row is not like others, and what the rule for it gives.
@@ -57,10 +59,11 @@ impl Hides {
             match word.trim() {
                 "bytes" => hides.bytes = true,
                 "classes" => hides.classes = true,
+                "errors" => hides.errors = true,
                 "factor" => hides.factor = true,
                 "rule" => hides.rule = true,
                 "steps" => hides.steps = true,
-                _ => return Err(field.fault("bytes, classes, factor, rule and steps are what can be hidden")),
+                _ => return Err(field.fault("bytes, classes, errors, factor, rule and steps are what can be hidden")),
             }
         }
         Ok(hides)

@@ -31,7 +31,7 @@ pub use values::{KeyLengths, Lengths, Splits};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunSpec {
-    /// Paths of one input, or `random:N_Q,N_K,D[,HEADS[,KV_HEADS]]`.
+    /// Paths of one input, or `random:N_Q,N_K,D[,HEADS[,KV_HEADS[,BATCH]]]`.
     #[serde(with = "values::one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<PathBuf>,
     /// How a file is read, where it does not say so itself.

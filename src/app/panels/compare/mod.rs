@@ -469,7 +469,7 @@ fn facts(ui: &mut Ui, side: &Half<'_>) {
         Some(Rescales { rows, of: visits }) => of(rows, visits),
     };
     made(ui, MadeBy::Computed, "row rescales", &rescales, RESCALES);
-    let (name, error, tip) = error(&ctx, side.look.check);
+    let (name, error, tip) = error(&ctx, side.look.check.filter(|_| !side.look.question.hides.errors));
     made(ui, MadeBy::Computed, name, &error, &tip);
 }
 

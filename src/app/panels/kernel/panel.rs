@@ -16,6 +16,7 @@ use crate::app::ink::theme::SPACE;
 use crate::app::message::commands;
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
 use crate::app::run::gpu::device::{Gpu, Status, Task};
+use crate::app::run::said::LINES_HIDDEN;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::number;
@@ -27,6 +28,10 @@ fn of(kernel: &'static Kernel) -> FieldOf<'static> {
 impl KernelEditor {
     pub fn show(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
         let Some(look) = look else { return };
+        if look.hides_lines() {
+            note(ui, tr(ui.ctx(), LINES_HIDDEN));
+            return;
+        }
         let Some(kernel) = self.kernel else {
             let name = look.scene.schedule().algorithm.short_name();
             note(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&name]));

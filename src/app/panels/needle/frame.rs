@@ -170,6 +170,7 @@ pub fn sentence(
             (Some(needle), Some(exact)) => {
                 Sentence::new("The needle misses: {0} instead of {1}.").with(short(needle)).with(short(exact))
             }
+            _ if text.has_splits() => "This split is done: the second kernel joins the splits.".into(),
             _ => "The row is done.".into(),
         },
     }

@@ -76,8 +76,11 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, chosen: Chosen, told: Option<&RowTold>
         return without_visits(ui, look, query, messages);
     };
     let component = chosen.component.min(look.scene.plan().d_v.saturating_sub(1));
+    // A split has the average of its own keys, and the exact answer is of all.
+    let schedule = look.scene.schedule();
+    let is_whole = !schedule.algorithm.has_splits() || schedule.setting.splits <= 1;
     let exact = match look.check {
-        Some(Check::Done { exact, .. }) => exact.o.get((query, component)).copied(),
+        Some(Check::Done { exact, .. }) if is_whole => exact.o.get((query, component)).copied(),
         _ => None,
     };
     let area = ui.available_rect_before_wrap();

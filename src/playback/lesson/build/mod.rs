@@ -138,7 +138,7 @@ impl Build {
 
     /// A card may be used more than once: a class, and a word of a formula.
     pub fn is_reusable(&self) -> bool {
-        matches!(self.kind, Kind::Paint | Kind::Formulas)
+        is_reusable(self.kind)
     }
 
     /// The keys of the cards of `filling`, with commas; `-` for a hole left empty.
@@ -278,6 +278,10 @@ impl Build {
         grade.explain(self, filling, engine, scene)?;
         Ok(grade)
     }
+}
+
+fn is_reusable(kind: Kind) -> bool {
+    matches!(kind, Kind::Paint | Kind::Formulas)
 }
 
 /// What stands in a filled line.

@@ -7,7 +7,7 @@ use super::super::predict::{Hides, expression};
 use super::super::text::Text;
 use super::formulas;
 use super::order::parse_ops;
-use super::{Attempt, Build, Card, Filling, Kind, Line, Part};
+use super::{Attempt, Build, Card, Filling, Kind, Line, Part, is_reusable};
 use crate::sentence::Sentence;
 
 impl Build {
@@ -161,7 +161,15 @@ fn attempt(field: &Field, kind: Kind, cards: &[Card]) -> Result<Attempt> {
                 "-" => Ok(None),
                 key => find(cards, key, field).map(Some),
             };
-            Filling::Cards(what.value.split(',').map(card).collect::<Result<_>>()?)
+            let laid: Vec<Option<usize>> = what.value.split(',').map(card).collect::<Result<_>>()?;
+            // What nobody can lay is no attempt.
+            let is_laid_before = |at: &usize| laid[*at].is_some() && laid[..*at].contains(&laid[*at]);
+            let twice = (0..laid.len()).find(is_laid_before).and_then(|at| laid[at]);
+            if let Some(card) = twice.filter(|_| !is_reusable(kind)) {
+                let fault = Sentence::new("the card `{0}` is used once, and stands here twice");
+                return Err(field.fault(fault.with(&cards[card].key)));
+            }
+            Filling::Cards(laid)
         }
     };
     Ok(Attempt { line: field.line, filling, thought })
