@@ -11,6 +11,7 @@ use crate::app::message::text::TextMessage;
 use crate::app::message::{Message, commands};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
@@ -35,9 +36,6 @@ pub static PANEL: Panel = Panel {
         }
     },
 };
-
-/// In place of what a lesson asks for.
-const HIDDEN: &str = "The lines are yours to find.";
 
 /// Where the code begins, right of the numbers.
 const CODE: f32 = 32.0;
@@ -95,9 +93,8 @@ impl CodeView {
         let palette = Palette::of(ui);
         let algorithm = &look.scene.schedule().algorithm;
         // The lines are what such a question asks for: their order, the formula of a factor, the rule of a row.
-        let hides = look.question.hides;
-        if hides.steps || hides.factor || hides.rule {
-            ui.label(tr(ui.ctx(), HIDDEN));
+        if withheld::hides_lines(look.question.hides) {
+            ui.label(tr(ui.ctx(), withheld::LINES));
             return;
         }
         let lit = look.snapshot.view.step.map(|step| algorithm.line(step.line).span.line);

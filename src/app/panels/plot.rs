@@ -9,12 +9,14 @@ use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::Palette;
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::panels::row_numbers;
 use crate::app::run::row::{LONGEST_ROW, RowTold};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::machine::{RowStory, Visit};
 use crate::number::short;
+use crate::playback::lesson::Hides;
 use crate::schedule::Part;
 
 pub static PANEL: Panel = Panel {
@@ -61,6 +63,12 @@ const CURVES: [Curve; 3] = [
 
 fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
     let palette = Palette::of(ui);
+    // The blocks that a row visits are those whose tiles are not skipped.
+    let Hides { classes, factor, .. } = look.question.hides;
+    if classes || factor {
+        ui.label(tr(ui.ctx(), if factor { withheld::FACTOR } else { withheld::CLASSES }));
+        return;
+    }
     let Some(query) = look.row() else {
         ui.label(tr(ui.ctx(), "No row is on chip now."));
         return;
@@ -128,7 +136,8 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
         fill(ui.ctx(), text, &[&visits.len(), &values.join(", "), &rescales])
     });
     draw::describe(&response.response, "plot of the row", &value);
-    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]));
+    let text = fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]);
+    made_by::before(ui, MadeBy::Computed, |ui| draw::caption(ui, &text));
     match told {
         Some(RowTold { errors: Some(errors), own, .. }) => errors_of(ui, look, own, errors),
         Some(_) => {

@@ -12,6 +12,7 @@ use crate::app::message::{Message, commands};
 use crate::app::panels::check;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
+use crate::app::panels::parts::withheld;
 use crate::app::state::seen::Look;
 use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{fill, say, tr};
@@ -36,6 +37,10 @@ const OF: FieldOf<'static> = FieldOf { name: "text of the algorithm", file: "", 
 /// Takes the text as it is typed.
 fn show(ui: &mut Ui, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
     let Some(look) = look else { return };
+    if withheld::hides_lines(look.question.hides) {
+        ui.label(tr(ui.ctx(), withheld::LINES));
+        return;
+    }
     let jump = source::can_jump(ui).then(|| editor.jump.take()).flatten();
     let Some(edited) = editor.edited() else { return };
     let mut typed = edited.typed.clone();

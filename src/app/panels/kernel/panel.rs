@@ -15,6 +15,7 @@ use crate::app::ink::listing::WrittenIn;
 use crate::app::ink::theme::SPACE;
 use crate::app::message::commands;
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::{Gpu, Status, Task};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
@@ -27,6 +28,10 @@ fn of(kernel: &'static Kernel) -> FieldOf<'static> {
 impl KernelEditor {
     pub fn show(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
         let Some(look) = look else { return };
+        if withheld::hides_lines(look.question.hides) {
+            ui.label(tr(ui.ctx(), withheld::LINES));
+            return;
+        }
         let Some(kernel) = self.kernel else {
             let name = look.scene.schedule().algorithm.short_name();
             note(ui, &fill(ui.ctx(), "No GPU kernel of {0} in this version.", &[&name]));
