@@ -272,3 +272,38 @@ fn arrays_with_heads_behind_tokens_are_read_again_by_a_button() {
     assert_eq!(shape(&harness), (3, 24));
     assert!(harness.query_by_label(mends).is_none());
 }
+
+/// That button stands beside the message that it answers, and beside no other that comes while those arrays are open.
+#[test]
+fn what_mends_a_message_goes_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("turned.npz");
+    let values = ArrayD::from_shape_fn([1, 24, 3, 8].as_slice(), |at| (at[1] * 7 + at[2] * 3 + at[3]) as f64 % 5.0);
+    let array = || NpyArray { values: values.view(), precision: Precision::F32 };
+    let arrays = [("Q", array()), ("K", array()), ("V", array())];
+    write_npz(fs::File::create(&path).expect("a file"), &arrays).expect("it is written");
+    let mends = "Read as [batch, N, heads, d]";
+    let has = |harness: &Harness<'_, App>| harness.query_by_label(mends).is_some();
+    // A file that cannot be read: the arrays stay open, and the message is of another thing.
+    let mut harness = open_with(&options());
+    drop_files(&mut harness, std::slice::from_ref(&path));
+    assert!(has(&harness));
+    let broken = folder.path().join("broken.npz");
+    fs::write(&broken, b"no archive").expect("it is written");
+    drop_files(&mut harness, &[broken]);
+    assert!(value(&harness, "message").contains("broken.npz"), "{}", value(&harness, "message"));
+    assert_eq!(harness.state().document().source().problem.shape.heads, 24);
+    assert!(!has(&harness));
+    // A message that is closed takes it along, and one that comes later does not bring it back.
+    let mut harness = open_with(&options());
+    drop_files(&mut harness, std::slice::from_ref(&path));
+    press(&mut harness, NONE, Key::Escape);
+    assert!(harness.query_by_label("message").is_none() && !has(&harness));
+    command(&mut harness, "Save sheets of this lesson with their keys");
+    assert!(value(&harness, "message").contains("open a lesson first") && !has(&harness));
+    // Another input is open.
+    let mut harness = open_with(&options());
+    drop_files(&mut harness, std::slice::from_ref(&path));
+    choose(&mut harness, "Input: ", "toy: 16 random tokens, d = 4");
+    assert!(harness.query_by_label("message").is_none() && !has(&harness));
+}

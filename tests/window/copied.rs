@@ -19,7 +19,7 @@ use tilescope::schedule::spec::RunSpec;
 const NONE: Modifiers = Modifiers::NONE;
 
 /// What a command puts on the clipboard; none where it copies nothing.
-fn copied(harness: &mut Harness<'_, App>, name: &str) -> Option<String> {
+pub fn copied(harness: &mut Harness<'_, App>, name: &str) -> Option<String> {
     press(harness, Modifiers::COMMAND, Key::P);
     type_text(harness, name);
     let mut found = None;

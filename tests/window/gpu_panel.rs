@@ -42,7 +42,7 @@ fn open_with(input: Option<Input>, find_gpu: FindGpu, size: Vec2) -> Harness<'st
     harness
 }
 
-fn open(find_gpu: FindGpu) -> Harness<'static, App> {
+pub fn open(find_gpu: FindGpu) -> Harness<'static, App> {
     open_with(None, find_gpu, Vec2::new(1920.0, 1080.0))
 }
 
@@ -51,7 +51,7 @@ fn input() -> Input {
     bundled::CAPTURES[0].input().prefix(16).expect("a causal input")
 }
 
-fn run(harness: &mut Harness<'_, App>) {
+pub fn run(harness: &mut Harness<'_, App>) {
     click(harness, "Run on this device");
 }
 

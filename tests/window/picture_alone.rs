@@ -5,7 +5,7 @@
 use crate::painted::all_painted;
 use crate::pictures::has_driver;
 use crate::stage_support::{open_with, options, press, seek, settle, type_text};
-use eframe::egui::{Event, Key, Modifiers, Rect};
+use eframe::egui::{Event, Key, Modifiers, OutputCommand, Rect};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use tilescope::app::{App, AppOptions};
@@ -99,4 +99,52 @@ fn no_text_under_the_pointer_is_in_the_picture() {
     harness.run_steps(90);
     let texts: Vec<String> = all_painted(&harness).into_iter().map(|text| text.text).collect();
     assert!(is_told(&texts), "{texts:?}");
+}
+
+/// A slide is larger than a window: what is copied has twice the pixels of the window on each side, in every view, and is
+/// no window scaled up.
+#[test]
+fn a_picture_of_the_view_has_twice_the_pixels_of_the_window() {
+    if !has_driver() {
+        return;
+    }
+    for (key, title, _) in VIEWS {
+        let mut harness = open_with(&AppOptions { language: Some(Language::English), ..options() });
+        press(&mut harness, NONE, key);
+        press(&mut harness, Modifiers::COMMAND, Key::P);
+        type_text(&mut harness, "Copy a picture of the main view");
+        harness.key_press(Key::Enter);
+        let (mut view, mut copied) = (None, None);
+        for _ in 0..2000 {
+            harness.step();
+            let places = ["title of the picture", "caption of the picture"].map(|name| harness.query_by_label(name));
+            if let [Some(head), Some(foot)] = &places {
+                view = Some(head.rect().union(foot.rect()));
+            }
+            copied = harness.output().platform_output.commands.iter().find_map(|sent| match sent {
+                OutputCommand::CopyImage(image) => Some(image.clone()),
+                _ => None,
+            });
+            if copied.is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let (view, copied) = (view.expect("it is on screen"), copied.expect("a picture is copied"));
+        let [width, height] = copied.size.map(|pixels| pixels as f32);
+        assert!(
+            height >= 2.0 * view.height() && width >= 2.0 * view.width(),
+            "{title}: {width} x {height} of {view:?}"
+        );
+        assert!(width < 2.0 * harness.ctx.content_rect().width(), "{title}: the view alone");
+        // Of a picture that is scaled up, neighbours are alike in twos.
+        let differs = |x: usize, y: usize| copied[(x, y)] != copied[(x + 1, y)];
+        let pairs = (0..copied.height()).flat_map(|y| (0..copied.width() / 2 - 1).map(move |x| (2 * x, y)));
+        let (inner, outer) = pairs.fold((0, 0), |(inner, outer), (x, y)| {
+            (inner + usize::from(differs(x, y)), outer + usize::from(differs(x + 1, y)))
+        });
+        assert!(inner > 1000 && outer > 1000, "{title}: {inner} within, {outer} between");
+        settle(&mut harness);
+        assert!(harness.query_by_label("title of the picture").is_none(), "{title}: all is as it was");
+    }
 }

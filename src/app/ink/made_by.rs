@@ -60,6 +60,22 @@ pub fn before<R>(ui: &mut Ui, by: MadeBy, add: impl FnOnce(&mut Ui) -> R) -> R {
     .inner
 }
 
+/// The mark, and after it what takes the rest of its line.
+pub fn line<R>(ui: &mut Ui, by: MadeBy, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let height = ui.spacing().interact_size.y;
+    // No higher than the line is without it.
+    ui.spacing_mut().interact_size.y = height.min(LINE);
+    let added = ui.horizontal(|ui| {
+        mark(ui, by);
+        add(ui)
+    });
+    ui.spacing_mut().interact_size.y = height;
+    added.inner
+}
+
+/// Of a line of a table.
+const LINE: f32 = 20.0;
+
 /// Of the mark in its line.
 pub const WIDTH: f32 = 18.0;
 const SIZE: egui::Vec2 = vec2(14.0, 14.0);

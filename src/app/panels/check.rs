@@ -7,9 +7,9 @@ use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::panels::far;
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::{Gpu, Status};
 use crate::app::run::gpu::outcome::Outcome;
-use crate::app::run::said::ERRORS_HIDDEN;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
@@ -32,7 +32,7 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
     draw::caption(ui, of);
     let Some(look) = look else { return };
     if look.question.hides.errors {
-        return small(ui, tr(ui.ctx(), ERRORS_HIDDEN));
+        return small(ui, tr(ui.ctx(), withheld::ERRORS));
     }
     stepper(ui, look, messages);
     ui.add_space(SPACE);
@@ -44,7 +44,7 @@ pub fn show(ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<
 pub fn stepper(ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
     let ctx = ui.ctx().clone();
     match look.check.filter(|_| !look.question.hides.errors) {
-        None if look.question.hides.errors => small(ui, tr(&ctx, ERRORS_HIDDEN)),
+        None if look.question.hides.errors => small(ui, tr(&ctx, withheld::ERRORS)),
         None => small(ui, tr(&ctx, "comparing ...")),
         Some(Check::NotComputed(why)) => small(ui, &say(&ctx, why)),
         Some(Check::Done { errors, bound, plain, rounding, wrong, .. }) => {

@@ -11,8 +11,8 @@ use crate::app::message::text::TextMessage;
 use crate::app::message::{Message, commands};
 use crate::app::panels::kernel::KernelEditor;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::Gpu;
-use crate::app::run::said::LINES_HIDDEN;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, tr};
 use crate::gpu::kernels::Kernel;
@@ -92,8 +92,9 @@ impl CodeView {
     ) {
         let palette = Palette::of(ui);
         let algorithm = &look.scene.schedule().algorithm;
+        // The lines are what such a question asks for: their order, the formula of a factor, the rule of a row.
         if look.hides_lines() {
-            ui.label(tr(ui.ctx(), LINES_HIDDEN));
+            ui.label(tr(ui.ctx(), withheld::LINES));
             return;
         }
         let lit = look.snapshot.view.step.map(|step| algorithm.line(step.line).span.line);

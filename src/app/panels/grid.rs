@@ -22,9 +22,6 @@ pub fn clicked(look: &Look<'_>, (i, j): (usize, usize), cell: &Cell) -> Option<M
     }
 }
 
-/// In place of what a lesson asks for.
-pub const HIDDEN: &str = "The classes of the tiles are yours to find.";
-
 /// A grid as far as a run has come.
 pub struct GridAt<'a> {
     pub scene: &'a FinishedRun,

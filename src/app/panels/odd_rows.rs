@@ -6,6 +6,7 @@ use eframe::egui::{self, Align2, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
 use crate::app::ink::draw;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::window::ODD_ROWS;
+use crate::app::panels::parts::withheld;
 use crate::app::run::scene::FinishedRun;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
@@ -62,7 +63,7 @@ fn not_yet(scene: &FinishedRun, query: usize) -> Sentence {
 }
 
 /// Gives whether it stays open. `is_far` where it is read from the last row of a room.
-pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool {
+pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool, hides_rule: bool) -> bool {
     let mut is_open = true;
     let modal = egui::Modal::new(egui::Id::unique("odd rows")).show(ui.ctx(), |ui| {
         let screen = ui.ctx().content_rect().size();
@@ -73,6 +74,11 @@ pub fn show(ui: &mut Ui, looked_at: Option<LookedAt<'_>>, is_far: bool) -> bool 
         let sheet = Sheet::new(ui, zoom, is_far);
         ui.set_width(sheet.width().min(room));
         ui.heading(tr(ui.ctx(), ODD_ROWS));
+        if hides_rule {
+            ui.label(tr(ui.ctx(), withheld::RULE));
+            is_open = !ui.button(tr(ui.ctx(), "Close")).clicked();
+            return;
+        }
         let odd = looked_at.as_ref().and_then(|row| row.scene.run.odd_row(row.query));
         egui::ScrollArea::both().max_height((screen.y - 220.0).max(40.0)).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;

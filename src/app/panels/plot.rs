@@ -9,12 +9,14 @@ use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::Palette;
 use crate::app::message::Message;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::panels::row_numbers;
 use crate::app::run::row::{LONGEST_ROW, RowTold};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::machine::{RowStory, Visit};
 use crate::number::short;
+use crate::playback::lesson::Hides;
 use crate::schedule::Part;
 
 pub static PANEL: Panel = Panel {
@@ -61,10 +63,10 @@ const CURVES: [Curve; 3] = [
 
 fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
     let palette = Palette::of(ui);
-    // All visits are plotted, those to come too.
-    let hides = look.question.hides;
-    if hides.factor || hides.rule || hides.errors {
-        ui.label(tr(ui.ctx(), "What becomes of the row is yours to find."));
+    // All visits are plotted, those to come too; the blocks that a row visits are those whose tiles are not skipped.
+    let Hides { classes, factor, rule, errors, .. } = look.question.hides;
+    if classes || factor || rule || errors {
+        ui.label(tr(ui.ctx(), withheld::ROW));
         return;
     }
     let Some(query) = look.row() else {
@@ -134,7 +136,8 @@ fn show(ui: &mut Ui, look: &Look<'_>, told: Option<&RowTold>) {
         fill(ui.ctx(), text, &[&visits.len(), &values.join(", "), &rescales])
     });
     draw::describe(&response.response, "plot of the row", &value);
-    draw::caption(ui, &fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]));
+    let text = fill(ui.ctx(), "Triangles: {0} {0|rescale|rescales}, where the maximum rose", &[&rescales]);
+    made_by::before(ui, MadeBy::Computed, |ui| draw::caption(ui, &text));
     match told {
         Some(RowTold { errors: Some(errors), own, .. }) => errors_of(ui, look, own, errors),
         Some(_) => {

@@ -11,10 +11,11 @@ use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::view::{PROVENANCE, ValueAsked};
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::run::said::{operation, place};
 use crate::app::run::worked::{NumberAt, Worked};
 use crate::app::state::seen::Look;
-use crate::app::tongue::words::{fill, list, say};
+use crate::app::tongue::words::{fill, list, say, tr};
 use crate::machine::provenance;
 use crate::number::grouped;
 use crate::playback::Command;
@@ -86,6 +87,11 @@ impl Trail {
     fn show(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
         let ctx = &ui.ctx().clone();
         let is_open = on_demand(ui, PANEL.title, |ui| {
+            // The steps that made a value are named in their order.
+            if look.question.hides.steps {
+                ui.label(tr(ctx, withheld::LINES));
+                return;
+            }
             let asked = say(ctx, &self.asked.what);
             let what = fill(ctx, "{0}, as it is after step {1}", &[&asked, &grouped(self.at)]);
             let response = ui.label(&what);

@@ -172,6 +172,7 @@ fn bars(ui: &Ui, chart: Rect, values: &[f64], palette: &Palette) {
 fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
     const SHOWN: usize = 4;
     let palette = Palette::of(ui);
+    let hides = look.question.hides.factor;
     let done = look.snapshot.visits(query);
     let total = look.snapshot.all_visits(query).len();
     if total == 0 {
@@ -190,7 +191,8 @@ fn visits(ui: &mut Ui, look: &Look<'_>, query: usize) {
     for line in 0..total.min(SHOWN) {
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
         let Some(visit) = done.get(first + line) else { continue };
-        let texts = [visit.j.to_string(), short(visit.m), short(visit.alpha), short(visit.l)];
+        let alpha = if hides { "-".to_owned() } else { short(visit.alpha) };
+        let texts = [visit.j.to_string(), short(visit.m), alpha, short(visit.l)];
         for (x, text) in columns(rect).into_iter().zip(&texts) {
             ui.painter().text(
                 pos2(x, rect.center().y),

@@ -12,7 +12,7 @@ use crate::app::message::{Message, commands};
 use crate::app::panels::check;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
-use crate::app::run::said::LINES_HIDDEN;
+use crate::app::panels::parts::withheld;
 use crate::app::state::seen::Look;
 use crate::app::state::text_editor::{Edited, TextEditor};
 use crate::app::tongue::words::{fill, say, tr};
@@ -38,7 +38,7 @@ const OF: FieldOf<'static> = FieldOf { name: "text of the algorithm", file: "", 
 fn show(ui: &mut Ui, editor: &mut TextEditor, look: Option<&Look<'_>>, messages: &mut Vec<Message>) {
     let Some(look) = look else { return };
     if look.hides_lines() {
-        ui.label(tr(ui.ctx(), LINES_HIDDEN));
+        ui.label(tr(ui.ctx(), withheld::LINES));
         return;
     }
     let jump = source::can_jump(ui).then(|| editor.jump.take()).flatten();

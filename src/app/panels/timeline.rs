@@ -1,8 +1,9 @@
 //! The bottom of the window: the strip of steps, its head, and the buttons that move it. Steps, not time.
 
+use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{self, Align2, Sense, Ui, pos2, vec2};
 
-use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::draw;
 use crate::app::ink::icon::{self, Icon};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
@@ -86,9 +87,19 @@ fn legend(ui: &Ui, mut at: egui::Pos2, palette: &Palette) {
     }
 }
 
+/// A sentence that is too long for its line stands on two smaller ones.
+fn two_lines(ui: &Ui, place: egui::Rect, text: &str, palette: &Palette) {
+    let font = theme::readable_font(text, theme::text(theme::LABEL));
+    let mut job = LayoutJob::simple(text.to_owned(), font, palette.ink, place.width());
+    job.wrap = TextWrapping { max_rows: 2, max_width: place.width(), ..TextWrapping::default() };
+    let galley = ui.painter().layout_job(job);
+    let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), place).min;
+    ui.painter().galley(at, galley, palette.ink);
+}
+
 /// What the step did, read out as it changes.
 fn sentence(ui: &mut Ui, look: &Look<'_>) {
-    let text = words::say(ui.ctx(), &current_step(look.scene, look.snapshot));
+    let text = words::say(ui.ctx(), &current_step(look.scene, look.snapshot, look.question.hides));
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
     let mut place = rect.shrink2(vec2(2.0 * SPACE, 0.0));
@@ -98,7 +109,19 @@ fn sentence(ui: &mut Ui, look: &Look<'_>) {
         legend(ui, pos2(place.right(), place.center().y - 6.0), palette);
         place.max.x -= 4.0 * SPACE;
     }
-    fit_text(ui.painter(), place, Align2::LEFT_CENTER, &text, theme::text(theme::BODY), palette.ink);
+    let wide = |font| ui.painter().layout_no_wrap(text.clone(), font, palette.ink).size().x;
+    if wide(theme::readable_font(&text, theme::text(theme::BODY))) <= place.width() {
+        draw::put_text(
+            ui.painter(),
+            place.left_center(),
+            Align2::LEFT_CENTER,
+            &text,
+            theme::text(theme::BODY),
+            palette.ink,
+        );
+    } else {
+        two_lines(ui, place, &text, palette);
+    }
     draw::describe(&response, "current step", &text);
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_role(egui::Role::Status);

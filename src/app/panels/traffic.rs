@@ -6,8 +6,8 @@ use crate::app::ink::draw;
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
-use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::run::flows::Way;
 use crate::app::run::said::{NOT_MODELLED, beside_formula};
 use crate::app::state::seen::Look;
@@ -67,7 +67,7 @@ impl Count {
 
 fn show(ui: &mut Ui, look: &Look<'_>) {
     if look.question.hides.bytes {
-        ui.label(tr(ui.ctx(), HIDDEN));
+        ui.label(tr(ui.ctx(), withheld::BYTES));
         return;
     }
     let now = &look.snapshot.totals.traffic;

@@ -16,11 +16,9 @@ use crate::app::run::selection::{RowMark, Selection};
 use crate::app::run::settings::Settings;
 use crate::app::run::snapshot::Snapshot;
 use crate::app::run::source::Source;
-use crate::attention::input::{Layout, Reading};
-use crate::attention::{Input, Shape};
+use crate::attention::Input;
 use crate::playback::lesson::{self, At};
 use crate::playback::{Command, Player};
-use crate::schedule::spec::RunSpec;
 use crate::schedule::{Beat, Schedule, Step};
 use crate::sentence::Sentence;
 
@@ -53,8 +51,9 @@ pub struct Document {
     lesson_scene: Option<lesson::Scene>,
     /// The lesson's scene whose input is open, whatever was chosen since.
     lesson_input: Option<lesson::Scene>,
-    /// The last fault, in a sentence.
+    /// The last fault, in a sentence; and whether it is what was told of the input as it opened.
     notice: Option<Sentence>,
+    is_of_input: bool,
     /// What was understood of the file, and under which choices; nothing once others are made.
     understood: Option<(Sentence, Settings)>,
     /// Why something that was asked for is not what is shown.
@@ -95,6 +94,7 @@ impl Document {
             lesson_scene: None,
             lesson_input: None,
             notice: told.warning,
+            is_of_input: true,
             understood: told.understood.map(|line| (line, wanted.clone())),
             refused: None,
             generation: 0,
@@ -192,7 +192,7 @@ impl Document {
         (self.landing, self.origin) = (landing, origin);
         self.lesson_input.clone_from(&self.lesson_scene);
         let told = open_file::told(&input, &settings);
-        self.notice = told.warning;
+        (self.notice, self.is_of_input) = (told.warning, true);
         self.understood = told.understood.map(|line| (line, settings.clone()));
         self.source = Arc::new(input);
         self.rebuild(ctx, settings);
@@ -218,7 +218,7 @@ impl Document {
         if is_here && self.waiting().is_none() {
             return Some(landing);
         }
-        self.source = kept.source;
+        self.show_other(kept.source);
         self.opening = None;
         self.landing = Some(landing);
         self.rebuild(ctx, kept.settings);
@@ -227,10 +227,18 @@ impl Document {
 
     /// Replaces the input, under choices that its kind would not open with.
     pub fn open_with(&mut self, ctx: &Context, input: Input, settings: Settings) {
-        self.source = Arc::new(input);
+        self.show_other(Arc::new(input));
         self.understood = None;
         self.lesson_input = None;
         self.change(ctx, settings);
+    }
+
+    /// What was told of the input before goes with it.
+    fn show_other(&mut self, source: Arc<Input>) {
+        if self.is_of_input && !Arc::ptr_eq(&self.source, &source) {
+            self.set_notice(None);
+        }
+        self.source = source;
     }
 
     /// The choices go back to those of the picture; where there is none yet, what always opens is opened.
@@ -248,7 +256,7 @@ impl Document {
     /// Says why the picture is not the one that was asked for.
     pub fn tell_refusal(&mut self, fault: Sentence) {
         self.refused = Some(fault.clone());
-        self.notice = Some(fault);
+        self.set_notice(Some(fault));
     }
 
     /// Why something that was asked for is not what is shown: who wants that picture and no other gets none.
@@ -413,17 +421,9 @@ impl Document {
         self.mark = mark;
     }
 
-    /// The file that is open, read as `[batch, N, heads, d]`: where nobody said how its axes stand, and it has more heads
-    /// than tokens.
+    /// What mends what the message says of the input; nothing beside any other message.
     pub fn read_as_flash_attn(&self) -> Option<Link> {
-        let (input, run) = (self.source(), &self.origin.run);
-        let Shape { heads, kv_heads, n_q, n_k, .. } = input.problem.shape;
-        let is_file = run.reading == Reading::default() && !run.input.is_empty() && input.rank >= 3;
-        let reading = Reading { layout: Some(Layout::Bnhd), ..Reading::default() };
-        (is_file && heads > n_q && kv_heads > n_k).then(|| Link {
-            run: RunSpec { reading, input: run.input.clone(), ..RunSpec::default() },
-            ..Link::default()
-        })
+        self.is_of_input.then(|| open_file::read_as_flash_attn(self.source(), &self.origin.run))?
     }
 
     /// What was understood of the file that is open, as it is run.
@@ -437,7 +437,7 @@ impl Document {
     }
 
     pub fn set_notice(&mut self, notice: Option<Sentence>) {
-        self.notice = notice;
+        (self.notice, self.is_of_input) = (notice, false);
     }
 
     /// Work that changes the picture is under way; how long, and how much of it is done.

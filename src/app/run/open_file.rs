@@ -7,10 +7,11 @@ use crate::app::run::open_trace;
 use crate::app::run::refusal::not_there;
 use crate::app::run::settings::Settings;
 use crate::app::run::source::Source;
-use crate::attention::Input;
-use crate::attention::input::{BUDGET, Reading, Understood, bundled, preset, random};
+use crate::attention::input::{BUDGET, Layout, Reading, Understood, bundled, preset, random};
+use crate::attention::{Input, Shape};
 use crate::files;
 use crate::playback::lesson::{At, BUGS};
+use crate::schedule::spec::RunSpec;
 use crate::sentence::Sentence;
 
 /// Sizes of a preset that is opened from the menu.
@@ -149,6 +150,15 @@ pub fn told(input: &Input, settings: &Settings) -> InputTold {
     InputTold { warning, understood: Some(line) }
 }
 
+/// The file of `run`, read as `[batch, N, heads, d]`: where nobody said how its axes stand, and it has more heads than tokens.
+pub fn read_as_flash_attn(input: &Input, run: &RunSpec) -> Option<Link> {
+    let Shape { heads, kv_heads, n_q, n_k, .. } = input.problem.shape;
+    let is_file = run.reading == Reading::default() && !run.input.is_empty() && input.rank >= 3;
+    let reading = Reading { layout: Some(Layout::Bnhd), ..Reading::default() };
+    (is_file && heads > n_q && kv_heads > n_k)
+        .then(|| Link { run: RunSpec { reading, input: run.input.clone(), ..RunSpec::default() }, ..Link::default() })
+}
+
 /// What is understood of `input` as `settings` run it, in one line; and where its own output differs from that.
 pub fn understood(input: &Input, settings: &Settings) -> (Sentence, Option<Sentence>) {
     let run = settings.run.on_whole(input);
@@ -169,7 +179,7 @@ mod tests {
     use crate::attention::input::bundled::CAPTURES;
     use crate::attention::input::preset::Preset;
     use crate::attention::{Align, Window};
-    use crate::schedule::spec::{KeyLengths, RunSpec};
+    use crate::schedule::spec::KeyLengths;
     use std::fs;
 
     #[test]

@@ -8,17 +8,14 @@ use crate::app::tongue::words::{fill, tr};
 use crate::attention::BiasOf;
 use crate::machine::MeterIndex;
 use crate::number::{bytes, grouped, short};
+use crate::playback::lesson::Hides;
 use crate::schedule::language::{self, Action, Axes, Axis};
 use crate::schedule::{Part, Schedule, Step, Tensor, Tiling, Traffic};
 use crate::sentence::Sentence;
 
-/// In place of the lines of a text, and of what is wrong with its results, where a lesson asks for them.
-pub const LINES_HIDDEN: &str = "The lines are yours to find.";
-pub const ERRORS_HIDDEN: &str = "What is wrong is yours to find.";
-
 /// What the step carried out last did, such as
-/// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`.
-pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {
+/// `step 37 of 96: tile (i 1, j 2): row max rose in 2 of 4 rows`, without what a lesson asks for.
+pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot, hides: Hides) -> Sentence {
     let len = grouped(scene.schedule().len());
     let Some(step) = snapshot.view.step else {
         return Sentence::new("step 0 of {0}: nothing is on chip yet").with(len);
@@ -30,7 +27,7 @@ pub fn current_step(scene: &FinishedRun, snapshot: &Snapshot) -> Sentence {
         None => place(scene, &step),
     };
     let sentence = Sentence::new("step {0} of {1}: {2}: {3}").with(grouped(snapshot.cursor)).with(len);
-    sentence.and(place).and(torn(scene.schedule(), &step, snapshot, deed(scene.schedule(), &step, snapshot)))
+    sentence.and(place).and(torn(scene.schedule(), &step, snapshot, deed(scene.schedule(), &step, snapshot, hides)))
 }
 
 /// What a step did, with which block it tore for that.
@@ -89,7 +86,7 @@ pub fn operation(ctx: &Context, schedule: &Schedule, step: &Step) -> String {
 }
 
 /// What a step did, in words where the house has them for its line, else as the line has it.
-fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
+fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot, hides: Hides) -> Sentence {
     let (line, facts) = (schedule.line(step), schedule.facts(step));
     if let Some(tensor) = facts.tensor {
         return match line.statements.first().map(|statement| &statement.action) {
@@ -117,6 +114,7 @@ fn deed(schedule: &Schedule, step: &Step, snapshot: &Snapshot) -> Sentence {
         "scores" => Sentence::new("computed the scores {0}").with(formula(Part::Scores)),
         "mask" => "hid the masked scores".into(),
         "row-max" | "merge-stats" => match snapshot.risen() {
+            Some((0, of)) if hides.factor => Sentence::new("no new maximum in {0} {0|row|rows}").with(of),
             Some((0, of)) => {
                 Sentence::new("no new maximum in {0} {0|row|rows}, {1} = 1").with(of).with(snapshot.called(Part::Alpha))
             }

@@ -15,11 +15,15 @@ use crate::app::shell::presenting::show_hover_texts;
 use crate::app::state::answers::{account, answers};
 use crate::app::tongue::words;
 use crate::files::shown;
-use crate::playback::lesson::{Engine, Lesson, sheet_page};
+use crate::playback::lesson::{Engine, Hides, Lesson, sheet_page};
 use crate::sentence::Sentence;
 
 impl App {
     pub(super) fn export(&mut self, ctx: &Context, what: ExportMessage) {
+        if would_answer(what, self.question().hides) {
+            return self
+                .tell(ctx, Err("a lesson asks for what this would show: it is given once you have answered".into()));
+        }
         let notice = match what {
             ExportMessage::CopyLink => self.place().filter(Link::has_input).map(|place| {
                 ctx.copy_text(place.command_line());
@@ -39,7 +43,7 @@ impl App {
                 "What each tensor moved is on the clipboard."
             }),
             ExportMessage::Picture(goal) => {
-                self.saving = Some(picture::take(ctx, None, goal));
+                self.saving = Some(picture::take(ctx, goal));
                 None
             }
             ExportMessage::View(goal) => {
@@ -106,6 +110,22 @@ impl App {
             Ok(text) => self.done = Some(Done::new(ctx, text)),
             Err(fault) => self.document.set_notice(Some(fault)),
         }
+    }
+}
+
+/// What a lesson asks for is in it.
+fn would_answer(what: ExportMessage, hides: Hides) -> bool {
+    match what {
+        ExportMessage::BytesCsv | ExportMessage::BytesNumpy => hides.bytes,
+        ExportMessage::CopyCsv | ExportMessage::CopyNumpy => hides.factor || hides.rule,
+        // Every step with its name, its bytes, the class of its tile and the statistics of its rows.
+        ExportMessage::Trace | ExportMessage::Perfetto => hides != Hides::default(),
+        ExportMessage::CopyLink
+        | ExportMessage::Picture(_)
+        | ExportMessage::View(_)
+        | ExportMessage::Answers
+        | ExportMessage::LessonSheets
+        | ExportMessage::Worksheet => false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The window's picture without a window: the same frames, painted by wgpu into a texture and read back.
 
+use eframe::egui;
 #[cfg(feature = "wgpu")]
-use eframe::egui::{self, Context, Event, RawInput, Rect, Vec2};
+use eframe::egui::{Context, Event, RawInput, Rect, Vec2};
 
 #[cfg(feature = "wgpu")]
 use crate::app::run::export::png;
@@ -106,7 +107,7 @@ pub fn picture(input: Option<Input>, options: &AppOptions, size: Size) -> Result
         shapes.iter_mut().for_each(|clipped| blank_text(&mut clipped.shape));
     }
     let triangles = headless.ctx.tessellate(shapes, scale);
-    let pixels = wgpu_painter::paint(&triangles, headless.textures, [size.width, size.height], scale)?;
+    let pixels = paint(&triangles, headless.textures, [size.width, size.height], scale)?;
     Ok(png(&pixels, size.width, size.height)?)
 }
 
@@ -120,9 +121,25 @@ fn blank_text(shape: &mut egui::Shape) {
     }
 }
 
+#[cfg(feature = "wgpu")]
+pub use wgpu_painter::paint;
+
+#[cfg(not(feature = "wgpu"))]
+pub fn paint(
+    _: &[egui::ClippedPrimitive],
+    _: egui::TexturesDelta,
+    _: [u32; 2],
+    _: f32,
+) -> Result<Vec<u8>, crate::sentence::Sentence> {
+    Err(NO_RENDERER.into())
+}
+
+#[cfg(not(feature = "wgpu"))]
+const NO_RENDERER: &str = "this build draws no pictures without a window; build with `--features wgpu`";
+
 #[cfg(not(feature = "wgpu"))]
 pub fn picture(_: Option<Input>, _: &AppOptions, _: Size) -> Result<Vec<u8>, NoPicture> {
-    Err(NoPicture::Renderer("this build draws no pictures without a window; build with `--features wgpu`".into()))
+    Err(NoPicture::Renderer(NO_RENDERER.into()))
 }
 
 #[cfg(feature = "wgpu")]

@@ -4,6 +4,7 @@ pub mod app;
 pub mod begin;
 pub mod display;
 pub mod done;
+pub mod enlarged;
 pub mod exporting;
 pub mod frame_cost;
 pub mod gpu;

@@ -1,5 +1,5 @@
-//! Pictures of the window and of the main view, as they are on screen. That of a view says below it what it is of, so
-//! that it can be understood from it alone.
+//! Pictures of the window, as it is on screen, and of the main view, which has twice as many pixels on a side: it stands on
+//! a slide. That of a view says below it what it is of, so that it can be understood from it alone.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -12,6 +12,7 @@ use crate::app::ink::theme::Palette;
 use crate::app::message::export::Goal;
 use crate::app::run::export::{self, Ended};
 use crate::app::run::job::Job;
+use crate::app::shell::enlarged::Enlarged;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::fill;
 use crate::number::grouped;
@@ -39,9 +40,32 @@ pub fn caption(ui: &mut Ui, title: &str, look: &Look<'_>) {
     draw::describe(&label, "caption of the picture", &text);
 }
 
-/// Asks for a picture of the window, or of `part` of it in points, and does with it what was wished; the job ends with
-/// what became of it.
-pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<Ended> {
+/// Asks for a picture of the window, and does with it what was wished; the job ends with what became of it.
+pub fn take(ctx: &Context, goal: Goal) -> Job<Ended> {
+    let (to, receiver) = (ctx.clone(), asked(ctx));
+    Job::start(ctx, move |_| match arrived(&receiver) {
+        None => Err(NO_PICTURE.into()),
+        Some(image) => finish(&to, (*image).clone(), goal),
+    })
+}
+
+/// The same of the main view, which was drawn once more with more pixels; where no renderer works, of what is in `part` of
+/// the window, in points.
+pub fn of_view(ctx: &Context, view: Enlarged, part: Rect, goal: Goal) -> Job<Ended> {
+    let (to, scale) = (ctx.clone(), ctx.pixels_per_point());
+    Job::start(ctx, move |_| {
+        let image = view.painted().ok();
+        match image.or_else(|| Some(cut(&*arrived(&asked(&to))?, part, scale))) {
+            None => Err(NO_PICTURE.into()),
+            Some(image) => finish(&to, image, goal),
+        }
+    })
+}
+
+const NO_PICTURE: &str = "This system gives no picture of the window.";
+
+/// Asks for a picture of the window's next frame.
+fn asked(ctx: &Context) -> Receiver<Arc<ColorImage>> {
     let (sender, receiver) = channel();
     let waker = ctx.clone();
     ctx.request_screenshot(move |image| {
@@ -49,14 +73,8 @@ pub fn take(ctx: &Context, part: Option<Rect>, goal: Goal) -> Job<Ended> {
         let _ = sender.send(image);
         waker.request_repaint();
     });
-    let (to, scale) = (ctx.clone(), ctx.pixels_per_point());
-    Job::start(ctx, move |_| match arrived(&receiver) {
-        None => Err("This system gives no picture of the window.".into()),
-        Some(image) => {
-            let image = part.map_or_else(|| (*image).clone(), |part| cut(&image, part, scale));
-            finish(&to, image, goal)
-        }
-    })
+    ctx.request_repaint();
+    receiver
 }
 
 fn arrived(receiver: &Receiver<Arc<ColorImage>>) -> Option<Arc<ColorImage>> {

@@ -20,6 +20,7 @@ use crate::app::panels::{figure, setup, text, timeline, tour};
 use crate::app::run::link::Link;
 use crate::app::run::source::Source;
 use crate::app::shell::app::App;
+use crate::app::shell::enlarged::Enlarged;
 use crate::app::shell::palette::PaletteOutcome;
 use crate::app::shell::picture::{self, Sitting};
 use crate::app::shell::{keys, presenting, stage, top_bar};
@@ -173,7 +174,7 @@ impl App {
             let selected = self.selection.query;
             LookedAt { scene, query: snapshot.row_for(selected, scene.plan()).unwrap_or(selected) }
         });
-        odd_rows::show(ui, row, self.talk.is_some())
+        odd_rows::show(ui, row, self.talk.is_some(), self.question().hides.rule)
     }
 
     /// Keeps what a later start resumes, and makes moments for undo.
@@ -272,7 +273,7 @@ impl App {
         };
         self.tour_band(ui, look, messages);
         self.sit(ui, look);
-        let frame = Frame::new().fill(palette.background).inner_margin(Margin::symmetric(12, 8));
+        let frame = Frame::new().fill(palette.background).inner_margin(VIEW);
         let is_covered = self.figure(ui, frame);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             let show = match (self.sitting, is_covered) {
@@ -309,9 +310,8 @@ impl App {
     fn sit(&mut self, ui: &mut Ui, look: &Look<'_>) {
         let Some(sitting) = self.sitting else { return };
         let whole = ui.available_rect_before_wrap();
-        let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::symmetric(12, 4));
         let title = top_bar::input_title(ui, &self.document);
-        Panel::bottom("caption").frame(frame).resizable(false).show(ui, |ui| picture::caption(ui, &title, look));
+        caption(ui, &title, look);
         // As it is projected: without what is only there to be pressed.
         self.view.is_projected = true;
         match sitting {
@@ -321,11 +321,24 @@ impl App {
                 ui.ctx().request_repaint();
             }
             Sitting::Cleared(goal) => {
-                self.saving = Some(picture::take(ui.ctx(), Some(whole), goal));
+                // Textures are those of a window.
+                let textures = std::mem::take(&mut self.textures);
+                let view = Enlarged::of(ui.ctx(), whole.size(), |ui| self.view_alone(ui, &title, look));
+                self.textures = textures;
+                self.saving = Some(picture::of_view(ui.ctx(), view, whole, goal));
                 self.sitting = Some(Sitting::Taken);
             }
             Sitting::Taken => {}
         }
+    }
+
+    /// The main view under its title and above its caption, and nothing else.
+    fn view_alone(&mut self, ui: &mut Ui, title: &str, look: &Look<'_>) {
+        caption(ui, title, look);
+        let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(VIEW);
+        egui::CentralPanel::default().frame(frame).show(ui, |ui| {
+            stage::alone(ui, &mut self.drawn(Some(look), &mut Vec::new()));
+        });
     }
 
     fn tour_band(&mut self, ui: &mut Ui, look: &Look<'_>, messages: &mut Vec<Message>) {
@@ -341,6 +354,15 @@ impl App {
         let frame = Frame::new().fill(Palette::of(ui).accent_soft).inner_margin(Margin::symmetric(16, 12));
         Panel::top("tour").frame(frame).resizable(false).show(ui, |ui| tour.show(ui, look, messages));
     }
+}
+
+/// Around the main view.
+const VIEW: Margin = Margin::symmetric(12, 8);
+
+/// What a picture of the main view is of.
+fn caption(ui: &mut Ui, title: &str, look: &Look<'_>) {
+    let frame = Frame::new().fill(Palette::of(ui).background).inner_margin(Margin::symmetric(12, 4));
+    Panel::bottom("caption").frame(frame).resizable(false).show(ui, |ui| picture::caption(ui, title, look));
 }
 
 /// Over everything while a file is held above the window.

@@ -12,8 +12,8 @@ use crate::app::ink::texture::{Textures, UV};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::compare::CompareMessage;
-use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::panels::setup::mask_in_words;
 use crate::app::run::latest::Latest;
 use crate::app::run::pair;
@@ -105,7 +105,7 @@ impl BlockSizes {
     pub fn show(&mut self, ui: &mut Ui, look: &Look<'_>, textures: &mut Textures, messages: &mut Vec<Message>) {
         let is_open = on_demand(ui, PANEL.title, |ui| {
             if look.question.hides.bytes {
-                ui.label(tr(ui.ctx(), HIDDEN));
+                ui.label(tr(ui.ctx(), withheld::BYTES));
                 return;
             }
             let question = self.choices(ui, look);
@@ -290,7 +290,7 @@ fn verdict(ui: &mut Ui, question: &SizesAsked, picked: Tiling) {
         let ratio = short(*moved as f64 / (*standard).max(1) as f64);
         let text = fill(ui.ctx(), "{0}, {1} x {2}", &[&unit.with_name(*moved), &ratio, &baseline.name()]);
         let accessible = fill(ui.ctx(), "{0} at the picked blocks", &[&choice.name()]);
-        draw::value_row(ui, choice.short_name(), &text, &accessible);
+        made_by::line(ui, MadeBy::Counted, |ui| draw::value_row(ui, choice.short_name(), &text, &accessible));
     }
 }
 

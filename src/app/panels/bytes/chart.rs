@@ -15,7 +15,7 @@ use crate::number::{bytes, grouped};
 use crate::schedule::Tensor;
 use crate::schedule::language::closed_form;
 
-/// Widths of HBM, of the chip, and of the numbers at the right.
+/// Widths of HBM, where no name is longer, of the chip, and of the numbers at the right.
 const HBM: f32 = 48.0;
 const CHIP: f32 = 28.0;
 const NUMBERS: f32 = 76.0;
@@ -24,6 +24,8 @@ const GAP: f32 = 3.0;
 const HEAD: f32 = 7.0;
 /// Between two rows.
 const APART: f32 = 2.0;
+/// Beside a name in HBM.
+const MARGIN: f32 = 4.0;
 /// The line above the chart, with what it joins.
 const NAMES: f32 = 18.0;
 
@@ -60,7 +62,8 @@ pub fn show(
     let heights: Vec<f32> = most.iter().map(|bytes| row(*bytes as f32 * scale, least) + APART).collect();
     let height = NAMES + heights.iter().sum::<f32>().max(LEAST_ROW) + 4.0;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
-    let ground = Rect::from_min_max(pos2(rect.left(), rect.top() + NAMES), pos2(rect.left() + HBM, rect.bottom()));
+    let hbm = hbm(ui, flows);
+    let ground = Rect::from_min_max(pos2(rect.left(), rect.top() + NAMES), pos2(rect.left() + hbm, rect.bottom()));
     let chip_right = rect.right() - NUMBERS;
     let chip = Rect::from_min_max(pos2(chip_right - CHIP, ground.top()), pos2(chip_right, rect.bottom()));
     let painter = ui.painter();
@@ -83,6 +86,14 @@ pub fn show(
         top += height;
         one(ui, look, flow, Placed { line, from: ground.right(), to: chip.left(), scale, shown }, messages);
     }
+}
+
+/// As wide as the longest name that stands in it.
+fn hbm(ui: &Ui, flows: &[Flow]) -> f32 {
+    let font = theme::text(theme::LABEL);
+    let ink = Palette::of(ui).ink;
+    let wide = |flow: &Flow| ui.painter().layout_no_wrap(flow.tensor.name().to_owned(), font.clone(), ink).size().x;
+    flows.iter().map(|flow| wide(flow).ceil() + 2.0 * MARGIN).fold(HBM, f32::max)
 }
 
 /// Where a flow is drawn.
@@ -131,7 +142,7 @@ fn one(ui: &Ui, look: &Look<'_>, flow: &Flow, at: Placed<'_>, messages: &mut Vec
     if flow.way.of(&look.snapshot.moved).get(flow.tensor) > 0 {
         painter.rect_stroke(thick(flow.end.bytes).expand(2.0), 0.0, palette.outline(), StrokeKind::Inside);
     }
-    let name = Rect::from_min_max(at.line.min, pos2(at.from - 4.0, at.line.bottom())).translate(vec2(4.0, 0.0));
+    let name = Rect::from_min_max(at.line.min, pos2(at.from, at.line.bottom())).shrink2(vec2(MARGIN, 0.0));
     let font = theme::text(theme::LABEL);
     draw::fit_text(painter, name, Align2::LEFT_CENTER, flow.tensor.name(), font, palette.ink);
     let number = at.shown.unit.write(flow.now.bytes);

@@ -9,6 +9,7 @@ use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::export::ExportMessage;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::run::flows::{CountsAsked, CountsShown, headline};
 use crate::app::run::said::{all_heads, per_tensor};
 use crate::app::state::seen::Look;
@@ -49,12 +50,9 @@ const PROJECTED_BELOW: f32 = 72.0;
 /// The line of the tensors that have no row.
 const LEFT_OUT: f32 = 20.0;
 
-/// In place of what a lesson asks for.
-pub const HIDDEN: &str = "What moves is yours to find.";
-
 fn show(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<Message>) {
     if look.question.hides.bytes {
-        ui.label(tr(ui.ctx(), HIDDEN));
+        ui.label(tr(ui.ctx(), withheld::BYTES));
         return;
     }
     let ctx = ui.ctx().clone();
@@ -87,7 +85,7 @@ fn show(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<M
 /// The chart as the picture of a screen: the sentence, the arrows, what both come to.
 pub fn projected(ui: &mut Ui, look: &Look<'_>, counts: &CountsShown, messages: &mut Vec<Message>) {
     if look.question.hides.bytes {
-        ui.label(tr(ui.ctx(), HIDDEN));
+        ui.label(tr(ui.ctx(), withheld::BYTES));
         return;
     }
     let shown = BytesShown::of(look, counts);

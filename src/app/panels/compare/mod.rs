@@ -15,9 +15,9 @@ use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::compare::CompareMessage;
 use crate::app::message::{Message, commands};
-use crate::app::panels::bytes::HIDDEN;
 use crate::app::panels::compare::why::RunTold;
 use crate::app::panels::panel::{Home, Panel};
+use crate::app::panels::parts::withheld;
 use crate::app::panels::{far, grid};
 use crate::app::run::ghosts::Ghosts;
 use crate::app::run::lock::Lock;
@@ -431,21 +431,17 @@ const IDEAL_PEAK: &str =
 
 fn facts(ui: &mut Ui, side: &Half<'_>) {
     ui.spacing_mut().item_spacing.y = 2.0;
-    let row = |ui: &mut Ui, name: &str, value: &str, tip: &str| {
-        draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
-    };
     let made = |ui: &mut Ui, by: MadeBy, name: &str, value: &str, tip: &str| {
-        ui.horizontal(|ui| {
-            made_by::mark(ui, by);
-            row(ui, name, value, tip);
+        made_by::line(ui, by, |ui| {
+            draw::value_row(ui, name, value, &side.name(ui.ctx(), name)).on_hover_text(tr(ui.ctx(), tip));
         });
     };
     let ctx = ui.ctx().clone();
     let of = |now: u64, all: u64| fill(&ctx, "{0} of {1}", &[&grouped(now), &grouped(all)]);
     let step = of(side.look.snapshot.cursor, side.look.scene.schedule().len());
-    row(ui, "step", &step, "Steps done, and all of them.");
+    made(ui, MadeBy::Counted, "step", &step, "Steps done, and all of them.");
     let tile = side.look.snapshot.tile().map_or("-".to_owned(), |(i, j)| format!("i {i}, j {j}"));
-    row(ui, "tile", &tile, "The tile that the last step worked on.");
+    made(ui, MadeBy::Counted, "tile", &tile, "The tile that the last step worked on.");
     ui.add_space(SPACE);
     draw::caption(ui, "in the whole run");
     let total = side.total();
@@ -502,7 +498,7 @@ const RESCALES: &str = "How often a row's maximum rose, so that its sum and outp
 fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     let palette = Palette::of(ui);
     if side.look.question.hides.bytes {
-        let (hidden, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
+        let (hidden, font) = (tr(ui.ctx(), withheld::BYTES), theme::text(theme::LABEL));
         fit_text(ui.painter(), rect, Align2::LEFT_CENTER, hidden, font, palette.faint_ink);
         return;
     }
@@ -547,7 +543,8 @@ fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>) {
         RunTold { name: a, plan: &plan_a, traffic: &traffic_a },
         RunTold { name: b, plan: &plan_b, traffic: &traffic_b },
     );
-    let response = ui.label(RichText::new(&text).size(theme::BODY)).on_hover_text(tr(ui.ctx(), NOT_MODELLED));
+    let said = RichText::new(&text).size(theme::BODY);
+    let response = made_by::before(ui, MadeBy::Counted, |ui| ui.label(said)).on_hover_text(tr(ui.ctx(), NOT_MODELLED));
     draw::describe(&response, "which moves more", &text);
 }
 

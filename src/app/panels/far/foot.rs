@@ -13,7 +13,7 @@ use super::{ground, plane};
 use crate::app::ink::draw::{self, fit_text, hatch};
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
-use crate::app::panels::grid::HIDDEN;
+use crate::app::panels::parts::withheld;
 use crate::app::run::said::scope;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{clauses, fill, list, say, tr};
@@ -35,6 +35,8 @@ const GREYS: usize = 5;
 pub struct Foot {
     told: Arc<Galley>,
     text: String,
+    /// What is told ends with what is modelled.
+    is_modelled: bool,
     signs: Vec<(Sign, String)>,
     /// The line and the place in it of each sign.
     places: Vec<(usize, f32)>,
@@ -60,6 +62,8 @@ enum Sign {
     /// The ground itself: nothing is there, nor will be.
     Ground,
     Hatched,
+    /// That the numbers after it are counted.
+    Counted,
     Nothing,
 }
 
@@ -68,6 +72,8 @@ impl Sign {
         match self {
             Sign::Weights => made_by::WIDTH + GREYS as f32 * SQUARE + SPACE,
             Sign::Nothing => 0.0,
+            // With the gap after it, it stands as close to its numbers as other marks.
+            Sign::Counted => made_by::WIDTH - 3.0 * SPACE,
             Sign::Done | Sign::ToCome | Sign::Ground | Sign::Hatched => SQUARE + SPACE,
         }
     }
@@ -76,6 +82,10 @@ impl Sign {
         let square = |n: usize| Rect::from_min_size(at + vec2(SQUARE * n as f32, 0.0), vec2(SQUARE, SQUARE));
         let fill_of = match self {
             Sign::Nothing => return,
+            Sign::Counted => {
+                made_by::at(ui, at + vec2(SQUARE, SQUARE) / 2.0, "classes", MadeBy::Counted);
+                return;
+            }
             Sign::Weights => {
                 made_by::at(ui, at + vec2(SQUARE, SQUARE) / 2.0, "weights", MadeBy::Computed);
                 for n in 0..GREYS {
@@ -115,26 +125,33 @@ impl Foot {
         let with_scope = |parts: Vec<String>| clauses(ctx, &scope.iter().cloned().chain(parts).collect::<Vec<_>>());
         // What stands at its place in the figure is not said again.
         let (loops, of_plane, fold) = (in_words(ctx, &loops(map.look)), of_plane(map), fold(map));
-        let text = with_scope([loops.clone(), of_plane.clone(), fold.clone()].concat());
+        // What is modelled is said last: its mark stands after it.
+        let beside: Vec<String> = beside(map).into_iter().collect();
+        let is_modelled = matches!(map.beside, Some(RunsAtOnce::Programs(..)));
+        let text = with_scope([loops.clone(), of_plane.clone(), fold.clone(), beside.clone()].concat());
         let loops = if Head::new(map).has_loops() { Vec::new() } else { loops };
         let fold = if ground::has_fold_marks(map) { Vec::new() } else { fold };
-        let shown = with_scope([loops, of_plane, fold].concat());
+        let shown = with_scope([loops, of_plane, fold, beside].concat());
         let font = theme::readable_font(&shown, theme::text(theme::LABEL));
-        let mut job = LayoutJob::simple(shown, font, map.palette.ink, width);
-        job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: width, ..TextWrapping::default() };
+        let room = if is_modelled { width - made_by::WIDTH } else { width };
+        let mut job = LayoutJob::simple(shown, font, map.palette.ink, room);
+        job.wrap = TextWrapping { max_rows: MOST_TOLD, max_width: room, ..TextWrapping::default() };
         let told = ui.painter().layout_job(job);
         let (signs, so_far) = (signs(map), SoFar::of(ctx, map.look));
         let (mut places, mut row, mut end) = (Vec::new(), 0, 0.0);
-        for (sign, text) in &signs {
-            let own = sign.width() + width_of(ui, text);
-            if end > 0.0 && end + own > width {
+        let room_of = |(sign, text): &(Sign, String)| sign.width() + width_of(ui, text);
+        for (n, (sign, _)) in signs.iter().enumerate() {
+            let own = room_of(&signs[n]);
+            // A mark stands on the line of what it is of.
+            let next = signs.get(n + 1).filter(|_| *sign == Sign::Counted).map_or(0.0, |of| 3.0 * SPACE + room_of(of));
+            if end > 0.0 && end + own + next > width {
                 (row, end) = (row + 1, 0.0);
             }
             places.push((row, end));
             end += own + 3.0 * SPACE;
         }
         let is_apart = !signs.is_empty() && end + APART + so_far.width(ui) > width;
-        Self { told, text, signs, places, so_far, is_apart }
+        Self { told, text, is_modelled, signs, places, so_far, is_apart }
     }
 
     /// The last line of the signs.
@@ -155,10 +172,14 @@ impl Foot {
         draw::describe(&response, "loops", &self.text);
         let at = Align2::LEFT_CENTER.align_size_within_rect(self.told.size(), told).min;
         ui.painter().galley(at, self.told.clone(), palette.ink);
+        if let Some(last) = self.told.rows.last().filter(|_| self.is_modelled) {
+            let end = at + last.rect().right_center().to_vec2();
+            made_by::at(ui, end + vec2(made_by::WIDTH / 2.0, 0.0), "at once", MadeBy::Modelled);
+        }
         response.on_hover_text(&self.text);
         let line = Rect::from_min_size(told.left_bottom(), vec2(place.width(), LINE));
         if map.look.question.hides.classes {
-            let (text, font) = (tr(ui.ctx(), HIDDEN), theme::text(theme::LABEL));
+            let (text, font) = (tr(ui.ctx(), withheld::CLASSES), theme::text(theme::LABEL));
             fit_text(ui.painter(), line, Align2::LEFT_CENTER, text, font, palette.faint_ink);
         } else {
             let painter = ui.painter_at(line.with_max_y(line.bottom() + self.last() as f32 * LINE));
@@ -255,10 +276,11 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
         ("hidden whole {0}", counts.skipped - skipped(look), Sign::Hatched),
         ("skipped {0}", skipped(look), Sign::Ground),
     ];
-    let of_class = of_class.into_iter().filter(|(_, count, _)| *count > 0);
+    let mut of_class = of_class.into_iter().filter(|(_, count, _)| *count > 0).peekable();
     if skipped(look) > 0 && !signs.iter().any(|(sign, _)| *sign == Sign::ToCome) {
         signs.push((Sign::ToCome, tr(ctx, "to come").to_owned()));
     }
+    signs.extend(of_class.peek().map(|_| (Sign::Counted, String::new())));
     signs.extend(of_class.map(|(pattern, count, sign)| (sign, fill(ctx, pattern, &[&grouped(count)]))));
     if look.scene.map.grid.is_thinned() {
         signs.push((Sign::Nothing, tr(ctx, "every n-th tile is shown").to_owned()));
@@ -284,7 +306,6 @@ fn of_plane(map: &Map<'_>) -> Vec<String> {
     if layout.more_splits > 0 {
         parts.push(fill(ctx, "and {0} more splits", &[&layout.more_splits]));
     }
-    parts.extend(beside(map));
     parts
 }
 

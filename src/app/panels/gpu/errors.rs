@@ -13,6 +13,7 @@ use crate::sentence::Sentence;
 use super::{bars, heatmap};
 use crate::app::ink::axes::{note, of_changed_source, warning};
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::SPACE;
 use crate::app::run::gpu::comparison::{Bars, ErrorMap};
@@ -49,7 +50,8 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
         }
         Some(Check::Done { .. }) => {}
     }
-    draw::caption(ui, "Error of the GPU against exact f64, place by place");
+    let head = "Error of the GPU against exact f64, place by place";
+    made_by::before(ui, MadeBy::Computed, |ui| draw::caption(ui, head));
     match (known.outcome, known.map) {
         (None, _) => drop(note(ui, tr(ui.ctx(), "Nothing has run on this device for the run on screen."))),
         (Some(Err(reason)), _) | (_, Some(Err(reason))) => {
@@ -69,6 +71,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, textures: &mut Text
 
 fn three_bars(ui: &mut Ui, look: &Look<'_>, known: &Known<'_>, messages: &mut Vec<Message>) {
     ui.horizontal_wrapped(|ui| {
+        made_by::mark(ui, MadeBy::Computed);
         draw::caption(ui, "What a format costs: three ways to the same head");
         for format in FORMATS {
             let name = fill(ui.ctx(), "bars in {0}", &[&format.name()]);

@@ -7,6 +7,7 @@ use eframe::egui::{self, Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::axes::{note, of_changed_source, warning};
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::gpu::GpuMessage;
@@ -66,6 +67,7 @@ fn timeline(ui: &mut Ui, spans: &Spans, room: f32, messages: &mut Vec<Message>) 
             "{0} {0|block|blocks} on {1} {1|multiprocessor|multiprocessors} in {2}",
             &[&grouped(spans.blocks.len() as u64), &chart.lines.len(), &number::time(1e-9 * chart.ns as f64)],
         );
+        made_by::mark(ui, MadeBy::Measured);
         note(ui, &text);
         if ui.button(tr(ui.ctx(), "Save the timeline for Perfetto")).clicked() {
             messages.push(Message::Gpu(GpuMessage::SaveTimeline));

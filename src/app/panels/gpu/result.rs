@@ -12,8 +12,10 @@ use crate::app::ink::axes::{note, of_changed_source, of_changed_time, warning};
 use crate::app::ink::draw::{self, value_row};
 use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, SPACE};
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::outcome::Outcome;
+use crate::app::run::gpu::work::Work;
 use crate::app::run::scene::Check;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
@@ -65,15 +67,19 @@ fn numbers_and_roofs(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, is_software: bool,
             draw::describe(&label, "why the run gave nothing", &reason);
         }
         Some(Ok(outcome)) => {
-            made_by::mark(ui, MadeBy::Measured);
             of_changed_source(ui, outcome.changed);
             error(ui, look, outcome);
-            numbers(ui, outcome, is_software);
+            numbers(ui, outcome, (is_software, look.question.hides.bytes));
         }
     }
     occupancy(ui, look, gpu);
     ui.add_space(2.0 * SPACE);
     roofs(ui, gpu, messages);
+}
+
+/// A number with its mark.
+fn made(ui: &mut Ui, by: MadeBy, name: &str, value: &str, accessible: &str) -> egui::Response {
+    made_by::line(ui, by, |ui| value_row(ui, name, value, accessible))
 }
 
 /// What the kernel will take of a multiprocessor, and how many of its blocks run at once.
@@ -89,7 +95,7 @@ fn occupancy(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu) {
         let share = number::percent(stage.share());
         let value = fill(ui.ctx(), "{0} {0|block|blocks} at once, {1} of its threads", &[&stage.blocks_per_sm, &share]);
         let name = fill(ui.ctx(), "occupancy of {0}", &[&stage.entry]);
-        let row = value_row(ui, &stage.entry, &value, &name);
+        let row = made(ui, MadeBy::Counted, &stage.entry, &value, &name);
         let waves = stage.waves().map_or_else(|| "-".to_owned(), short);
         row.on_hover_text(fill(
             ui.ctx(),
@@ -105,23 +111,24 @@ fn error(ui: &mut Ui, look: &Look<'_>, outcome: &Outcome) {
     let Some(Check::Done { bound, exact, .. }) = look.check else { return };
     let (error, is_within) = (outcome.error(&exact.o), outcome.error(&exact.o) <= bound.o);
     let mark = if is_within { "" } else { "! " };
-    let row = value_row(ui, "largest error", &format!("{mark}{}", short(error)), "largest error of the run");
+    let text = format!("{mark}{}", short(error));
+    let row = made(ui, MadeBy::Computed, "largest error", &text, "largest error of the run");
     let verdict = if is_within { "{0}, allowed {1}: within the bound" } else { "{0}, allowed {1}: outside the bound" };
     row.on_hover_text(fill(ui.ctx(), verdict, &[&short(error), &short(bound.o)]));
 }
 
-fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
+fn numbers(ui: &mut Ui, outcome: &Outcome, (is_software, hides_bytes): (bool, bool)) {
     let rate = outcome.flops_per_s();
     if let Some(rate) = rate.filter(|_| !is_software) {
         headline(ui, rate);
     }
     let written = |time: std::time::Duration| number::time(time.as_secs_f64());
     let kernel = outcome.kernel_time.map_or_else(|| tr(ui.ctx(), "no GPU clock").to_owned(), written);
-    value_row(ui, "kernel time", &kernel, "kernel time");
-    let wall = value_row(ui, "wall time", &written(outcome.wall), "wall time");
+    made(ui, MadeBy::Measured, "kernel time", &kernel, "kernel time");
+    let wall = made(ui, MadeBy::Measured, "wall time", &written(outcome.wall), "wall time");
     wall.on_hover_text(tr(ui.ctx(), "From the first byte uploaded to the last byte read back."));
-    value_row(ui, "launches", &grouped(outcome.launches as u64), "launches");
-    value_row(ui, "device memory", &bytes(outcome.device_bytes), "device memory");
+    made(ui, MadeBy::Counted, "launches", &grouped(outcome.launches as u64), "launches");
+    made(ui, MadeBy::Counted, "device memory", &bytes(outcome.device_bytes), "device memory");
     let Some(work) = outcome.work else {
         if outcome.changed.is_some() {
             let text = "No FLOPs and bytes: the closed forms count those of the kernel as it is in kernels/.";
@@ -133,15 +140,12 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     let Tiling { br, bc } = work.tiling;
     let scope = fill(ui.ctx(), "of all {0} {0|head|heads}, in blocks of {1} x {2}", &[&work.heads, &br, &bc]);
     draw::describe(&draw::caption(ui, &scope), "what the counts are of", &scope);
-    let flops = value_row(ui, "FLOPs", &grouped(work.flops), "FLOPs of the run");
+    let flops = made(ui, MadeBy::Counted, "FLOPs", &grouped(work.flops), "FLOPs of the run");
     flops.on_hover_text(tr(ui.ctx(), FLOPS));
-    let moved = value_row(ui, "HBM bytes", &grouped(work.bytes), "HBM bytes of the run");
-    moved.on_hover_text(tr(ui.ctx(), BYTES));
-    let intensity = format!("{} FLOP/B", short(work.intensity()));
-    value_row(ui, "arithmetic intensity", &intensity, "arithmetic intensity");
-    if let Some(rate) = outcome.bytes_per_s().filter(|_| !is_software) {
-        let row = value_row(ui, "achieved bandwidth", &number::rate(rate, "B/s"), "achieved bandwidth");
-        row.on_hover_text(tr(ui.ctx(), BYTES));
+    if hides_bytes {
+        note(ui, tr(ui.ctx(), withheld::BYTES));
+    } else {
+        moved(ui, outcome, &work, is_software);
     }
     if outcome.kernel_time.is_none() && !is_software {
         note(ui, tr(ui.ctx(), "Without a GPU clock the rates are of the wall time, uploads included."));
@@ -157,10 +161,22 @@ fn numbers(ui: &mut Ui, outcome: &Outcome, is_software: bool) {
     note(ui, &text);
 }
 
+/// What was read and written, and the rates of that.
+fn moved(ui: &mut Ui, outcome: &Outcome, work: &Work, is_software: bool) {
+    let moved = made(ui, MadeBy::Counted, "HBM bytes", &grouped(work.bytes), "HBM bytes of the run");
+    moved.on_hover_text(tr(ui.ctx(), BYTES));
+    let intensity = format!("{} FLOP/B", short(work.intensity()));
+    made(ui, MadeBy::Counted, "arithmetic intensity", &intensity, "arithmetic intensity");
+    if let Some(rate) = outcome.bytes_per_s().filter(|_| !is_software) {
+        let row = made(ui, MadeBy::Measured, "achieved bandwidth", &number::rate(rate, "B/s"), "achieved bandwidth");
+        row.on_hover_text(tr(ui.ctx(), BYTES));
+    }
+}
+
 /// The rate, large.
 fn headline(ui: &mut Ui, rate: f64) {
     let text = number::rate(rate, "FLOP/s");
-    let label = ui.label(RichText::new(&text).size(theme::TITLE).strong());
+    let label = made_by::line(ui, MadeBy::Measured, |ui| ui.label(RichText::new(&text).size(theme::TITLE).strong()));
     draw::describe(&label, "rate", &text);
     label.on_hover_text(tr(ui.ctx(), FLOPS));
 }
@@ -172,12 +188,12 @@ fn roofs(ui: &mut Ui, gpu: &Gpu, messages: &mut Vec<Message>) {
     let roofs = measured.and_then(Result::ok).copied().unwrap_or_default();
     let copy = roofs.copy_bytes_per_s.map_or(unknown.clone(), |rate| number::rate(rate, "B/s"));
     let fma = roofs.fma_flops_per_s.map_or(unknown, |rate| number::rate(rate, "FLOP/s"));
-    let row = value_row(ui, "copy", &copy, "copy roof");
+    let row = made(ui, MadeBy::Measured, "copy", &copy, "copy roof");
     row.on_hover_text(tr(
         ui.ctx(),
         "Bytes read and written per second by a kernel that only copies a buffer of many MiB.",
     ));
-    let row = value_row(ui, "f32 multiply-add", &fma, "multiply-add roof");
+    let row = made(ui, MadeBy::Measured, "f32 multiply-add", &fma, "multiply-add roof");
     row.on_hover_text(tr(
         ui.ctx(),
         "A kernel that only multiplies and adds in f32, without tensor cores; 2 FLOPs each.",

@@ -8,7 +8,9 @@ use egui_plot::{Line, MarkerShape, PlotUi, Points};
 
 use crate::app::ink::axes::{self, LogAxis};
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::Palette;
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::Gpu;
 use crate::app::run::gpu::outcome::Outcome;
 use crate::app::state::seen::Look;
@@ -44,6 +46,11 @@ impl Dot {
 }
 
 pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, is_software: bool, height: f32) {
+    // A run stands by its FLOPs for each byte.
+    if look.question.hides.bytes {
+        draw::caption(ui, withheld::BYTES);
+        return;
+    }
     let palette = Palette::of(ui);
     let now = gpu.result(look.generation).and_then(Result::ok);
     let dots: Vec<Dot> = gpu
@@ -53,7 +60,7 @@ pub fn show(ui: &mut Ui, look: &Look<'_>, gpu: &Gpu, is_software: bool, height: 
         .collect();
     let roofs = gpu.roofs().and_then(Result::ok);
     let title = if is_software { "Roofline of a software driver: the method, not a GPU" } else { "Roofline" };
-    draw::caption(ui, title);
+    made_by::before(ui, MadeBy::Measured, |ui| draw::caption(ui, title));
     let ridge = roofs.and_then(Roofs::ridge);
     let x = axes::decades(dots.iter().map(|dot| dot.intensity).chain(ridge).chain([1.0, 100.0])).unwrap_or((0.0, 2.0));
     let peaks = roofs.map(|roofs| [x.0, x.1].map(|log| roofs.at(10f64.powf(log)) / 1e12));

@@ -5,6 +5,7 @@ use egui_plot::{Line, LineStyle, MarkerShape, PlotUi, Points, VLine};
 
 use crate::app::ink::axes::{self, LogAxis, note, warning};
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::gpu::GpuMessage;
@@ -193,8 +194,17 @@ fn legend(ui: &mut Ui) {
 fn table(ui: &mut Ui, points: &[SweepPoint]) {
     let palette = Palette::of(ui);
     Grid::new("sweep table").striped(true).spacing([16.0, 2.0]).show(ui, |ui| {
-        for word in ["N", "algorithm", "time", "device memory"] {
-            ui.label(draw::label(tr(ui.ctx(), word)).color(palette.faint_ink));
+        let heads = [
+            ("N", None),
+            ("algorithm", None),
+            ("time", Some(MadeBy::Measured)),
+            ("device memory", Some(MadeBy::Counted)),
+        ];
+        for (word, by) in heads {
+            ui.horizontal(|ui| {
+                by.into_iter().for_each(|by| _ = made_by::mark(ui, by));
+                ui.label(draw::label(tr(ui.ctx(), word)).color(palette.faint_ink));
+            });
         }
         ui.end_row();
         for point in points {

@@ -6,6 +6,7 @@ use egui_plot::{Line, LineStyle, MarkerShape, PlotPoints, Points};
 
 use crate::app::ink::axes::{self, note, warning};
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::Message;
 use crate::app::message::gpu::GpuMessage;
@@ -78,7 +79,8 @@ fn show_recorded(ui: &mut Ui, look: &Look<'_>, recorded: &Recorded, room: f32, m
         Stepper::Same { .. } => score(ui, recorded),
     }
     let pairs = recorded.pairs(query);
-    draw::caption(ui, &fill(ui.ctx(), "m and l of row {0} after each key block", &[&query]));
+    let text = fill(ui.ctx(), "m and l of row {0} after each key block", &[&query]);
+    made_by::before(ui, MadeBy::Computed, |ui| draw::caption(ui, &text));
     plot(ui, &recorded.of_row(query), &pairs, room);
     if !pairs.is_empty() {
         table(ui, &pairs);

@@ -15,8 +15,8 @@ use crate::app::ink::listing::WrittenIn;
 use crate::app::ink::theme::SPACE;
 use crate::app::message::commands;
 use crate::app::panels::parts::source::{self, FieldOf, Marks};
+use crate::app::panels::parts::withheld;
 use crate::app::run::gpu::device::{Gpu, Status, Task};
-use crate::app::run::said::LINES_HIDDEN;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
 use crate::number;
@@ -29,7 +29,7 @@ impl KernelEditor {
     pub fn show(&mut self, ui: &mut Ui, look: Option<&Look<'_>>, gpu: &Gpu, messages: &mut Vec<Message>) {
         let Some(look) = look else { return };
         if look.hides_lines() {
-            note(ui, tr(ui.ctx(), LINES_HIDDEN));
+            ui.label(tr(ui.ctx(), withheld::LINES));
             return;
         }
         let Some(kernel) = self.kernel else {

@@ -136,11 +136,12 @@ pub fn sentence(
             .with(short(difference_shown(visit.m, visit.old.m)))
             .with(short(visit.alpha))
             .with(alpha),
-        Frame::Climb if leaves_line(visit) => {
+        Frame::Climb if leaves_line(visit) && !hides_factor => {
             Sentence::new("{0} stands above the line, but this text leaves the line: {1} = 1, nothing will shrink.")
                 .with(short(highest))
                 .with(alpha)
         }
+        Frame::Climb if hides_factor => "No new maximum: nothing will shrink.".into(),
         Frame::Climb => Sentence::new("No new maximum: {0} = 1, nothing will shrink.").with(alpha),
         Frame::Shrink if !visit.shrinks_alike && !forgets => {
             Sentence::new("By this text {0} and {1} do not both shrink by {2}.").with(l).with(o).with(alpha)

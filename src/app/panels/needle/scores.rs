@@ -407,6 +407,9 @@ fn paint_gap(ui: &Ui, axis: &ScoreAxis, rect: Rect, y: f32, picture: &Picture<'_
     if visit.m <= visit.old.m {
         let text = if leaves_line(visit) { "the line stays" } else { "no new max" };
         picture.text(ui, line(0.0), Align2::LEFT_CENTER, "gap".into(), tr(ui.ctx(), text), picture.label());
+        if picture.look.question.hides.factor {
+            return;
+        }
         let text = format!("{} = 1", picture.called(Part::Alpha));
         picture.text(ui, line(1.0), Align2::LEFT_CENTER, OF_VISIT, &text, beside_font(picture));
         return;

@@ -236,6 +236,7 @@ fn paint_bracket(ui: &Ui, column: Rect, bars: Rect, picture: &Picture<'_>) {
         (true, true) => fill(ui.ctx(), "{0} forgotten", &[&picture.called(Part::Alpha)]),
         (_, true) if picture.look.question.hides.factor => format!("x {}", picture.called(Part::Alpha)),
         (_, true) => format!("x {}", short(visit.alpha)),
+        (_, false) if picture.look.question.hides.factor => tr(ui.ctx(), "no new max").to_owned(),
         (_, false) if leaves_line(visit) => tr(ui.ctx(), "x 1: the line stays").to_owned(),
         (_, false) => tr(ui.ctx(), "x 1: no new maximum").to_owned(),
     };

@@ -5,3 +5,4 @@ pub mod held;
 pub mod lead;
 pub mod moved;
 pub mod source;
+pub mod withheld;

@@ -1,13 +1,15 @@
 //! What the step moves between HBM and the chip: the block on its way, its bytes, and what is on chip then, in words.
 
-use eframe::egui::{Align2, Color32, Context, Pos2, Rect, Sense, StrokeKind, Ui, pos2};
+use eframe::egui::{Align2, Color32, Context, Pos2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::draw::{self, fit_text};
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::motion::{Motion, lerp};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::message::Message;
 use crate::app::message::lesson::Answer;
 use crate::app::panels::parts::budget::{budget_text, budgets};
+use crate::app::panels::parts::withheld;
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, list, tr};
 use crate::number::bytes;
@@ -19,15 +21,25 @@ const TRAIL: usize = 5;
 /// What stands at the head of the chip: that it is one, and what the step moves.
 pub fn title(ui: &Ui, line: Rect, look: &Look<'_>) {
     let palette = Palette::of(ui);
+    let text = told(ui.ctx(), look);
+    // What moves comes first, where there is no room for both.
+    let needed = text.as_deref().map_or(0.0, |text| {
+        let font = theme::readable_font(text, theme::text(theme::BODY));
+        ui.painter().layout_no_wrap(text.to_owned(), font, palette.ink).size().x
+    });
+    let has_mark = needed + made_by::WIDTH <= line.width();
+    if has_mark {
+        made_by::at(ui, line.right_center() - vec2(made_by::WIDTH / 2.0, 0.0), "on chip", MadeBy::Counted);
+    }
+    let line = if has_mark { line.with_max_x(line.right() - made_by::WIDTH) } else { line };
     let mut left = line;
-    if let Some(text) = told(ui.ctx(), look) {
+    if let Some(text) = text {
         let width = fit_text(ui.painter(), line, Align2::RIGHT_CENTER, &text, theme::text(theme::BODY), palette.ink);
         left.max.x -= width + 8.0;
     }
     let text = tr(ui.ctx(), "on chip");
     let font = theme::readable_font(text, theme::text(theme::LABEL));
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, palette.faint_ink);
-    // What moves comes first, where there is no room for both.
     if galley.size().x <= left.width() {
         let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), left).min;
         ui.painter().galley(at, galley, palette.faint_ink);
@@ -39,7 +51,12 @@ pub fn told(ctx: &Context, look: &Look<'_>) -> Option<String> {
     let moved = &look.snapshot.moved;
     let (read, write) = (moved.read.bytes(), moved.write.bytes());
     let tensor = look.scene.schedule().facts(&look.snapshot.view.step?).tensor.filter(|_| read + write > 0)?;
-    let pattern = if read > 0 { "load {0}: {1}" } else { "store {0}: {1}" };
+    let pattern = match (read > 0, look.question.hides.bytes) {
+        (true, false) => "load {0}: {1}",
+        (false, false) => "store {0}: {1}",
+        (true, true) => "load {0}",
+        (false, true) => "store {0}",
+    };
     let told = fill(ctx, pattern, &[&tensor.name(), &bytes(read + write)]);
     Some(match pages(ctx, look) {
         Some(pages) => format!("{told}; {pages}"),
@@ -98,6 +115,7 @@ pub fn summary(ui: &Ui, look: &Look<'_>) -> [String; 3] {
     let (read, write) = (look.snapshot.moved.read.bytes(), look.snapshot.moved.write.bytes());
     let moved = match (read, write) {
         (0, 0) => tr(ctx, "this step moves nothing").to_owned(),
+        _ if look.question.hides.bytes => tr(ctx, withheld::BYTES).to_owned(),
         (read, 0) => {
             let told = fill(ctx, "this step reads {0} from HBM", &[&bytes(read)]);
             pages(ctx, look).map_or(told.clone(), |pages| format!("{told}; {pages}"))

@@ -190,6 +190,10 @@ impl Strip {
 fn hint(ui: &Ui, look: &Look<'_>, step: u64) -> String {
     let help = tr(ui.ctx(), "Drag: go to a step. Shift and drag: loop. Wheel: zoom. Double click: show all.");
     match look.scene.schedule().step(step) {
+        Some(of) if look.question.hides.steps => {
+            let place = say(ui.ctx(), &place(look.scene, &of));
+            format!("{}\n{help}", fill(ui.ctx(), "step {0}: {1}", &[&grouped(step + 1), &place]))
+        }
         Some(of) => {
             let step = fill(
                 ui.ctx(),

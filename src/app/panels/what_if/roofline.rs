@@ -6,6 +6,7 @@ use egui_plot::{Line, LineStyle, MarkerShape, PlotUi, Points};
 
 use crate::app::ink::axes::{self, LogAxis};
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::Palette;
 use crate::app::panels::gpu::roofline::Dot;
 use crate::app::run::gpu::device::Gpu;
@@ -24,7 +25,7 @@ fn point(answer: &Modelled) -> Option<[f64; 2]> {
 
 pub fn show(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, gpu: &Gpu) {
     let palette = Palette::of(ui);
-    draw::caption(ui, "Roofline with exponentials as a third roof");
+    made_by::before(ui, MadeBy::Modelled, |ui| draw::caption(ui, "Roofline with exponentials as a third roof"));
     let roofs = answer.roofs;
     let dots: Vec<Dot> = gpu.past().iter().filter_map(|outcome| Dot::of(outcome, false)).collect();
     let here = point(answer);
@@ -65,7 +66,8 @@ pub fn show(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, gpu: &Gpu
     });
     draw::describe(&response.response, "modelled roofline", &told(ui, answer, here, dots.len()));
     if !dots.is_empty() {
-        draw::caption(ui, &fill(ui.ctx(), "Diamonds: {0} {0|run|runs} measured on this device", &[&dots.len()]));
+        let text = fill(ui.ctx(), "Diamonds: {0} {0|run|runs} measured on this device", &[&dots.len()]);
+        made_by::before(ui, MadeBy::Measured, |ui| draw::caption(ui, &text));
     }
 }
 

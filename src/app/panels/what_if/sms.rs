@@ -4,6 +4,7 @@ use eframe::egui::{Align2, Rect, Sense, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ink::axes::note;
 use crate::app::ink::draw;
+use crate::app::ink::made_by::{self, MadeBy};
 use crate::app::ink::theme::{self, Palette};
 use crate::app::tongue::words::fill;
 use crate::clock::{ModelledGrid, Slotted};
@@ -17,7 +18,8 @@ const AXIS: f32 = 18.0;
 
 pub fn show(ui: &mut Ui, grid: &ModelledGrid, chip: &Hardware) {
     let text = "Thread blocks of {0} over {1} SMs, {2} on each";
-    draw::caption(ui, &fill(ui.ctx(), text, &[&grid.name, &chip.sms, &grid.per_sm.count]));
+    let text = fill(ui.ctx(), text, &[&grid.name, &chip.sms, &grid.per_sm.count]);
+    made_by::before(ui, MadeBy::Modelled, |ui| draw::caption(ui, &text));
     let end = grid.placed.iter().map(|block| block.end).fold(0.0, f64::max);
     if grid.placed.is_empty() || end <= 0.0 {
         note(ui, &fill(ui.ctx(), "{0} thread blocks: too many to be drawn", &[&grouped(grid.blocks)]));
