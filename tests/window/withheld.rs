@@ -204,7 +204,7 @@ fn classes_that_are_asked_for_are_nowhere() {
             .extend(found_anywhere(&mut harness, n < SWEPT, is_told).into_iter().map(|line| format!("{name} {line}")));
         let mut harness = at(lesson, beat);
         command(&mut harness, "Plot");
-        assert!(says(&harness, CLASSES), "{name}: Plot");
+        assert!(says(&harness, ROW), "{name}: Plot");
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
