@@ -127,7 +127,7 @@ fn notes_in_a_second_window_show_the_answer_where_it_is_asked_for() {
 }
 
 /// What is wrong with the texts of a screen.
-fn faults(harness: &Harness<'_, App>) -> Vec<String> {
+pub fn faults(harness: &Harness<'_, App>) -> Vec<String> {
     let (mut found, screen) = (all_painted(harness), harness.ctx.content_rect().expand(1.0));
     for one in &mut found {
         one.lines.retain(|line| line.intersects(one.clip));

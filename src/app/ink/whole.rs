@@ -1,8 +1,8 @@
-//! Whether all text of a frame is whole: none is cut, and none lies over another.
+//! Whether all of a frame is whole: no text is cut or lies over another, and what can be pressed is in reach.
 
 use eframe::egui::epaint::text::PlacedRow;
 use eframe::egui::epaint::{ClippedShape, Shape, TextShape};
-use eframe::egui::{Context, LayerId, Rect};
+use eframe::egui::{Context, LayerId, Rect, WidgetRect};
 
 /// So far, in points, ink may reach beyond its place or into its neighbour's.
 const SLACK: f32 = 1.0;
@@ -14,6 +14,22 @@ pub fn is_whole(ctx: &Context) -> bool {
             let mut lines = Vec::new();
             painted.all_entries().all(|ClippedShape { clip_rect, shape, .. }| is_seen(shape, *clip_rect, &mut lines))
         })
+    })
+}
+
+/// What can be pressed of what was laid out so far in this frame, below all windows, is on screen: across its width, and, of
+/// what is not scrolled, its height.
+pub fn is_in_reach(ctx: &Context, is_scrolled: bool) -> bool {
+    let screen = ctx.content_rect().expand(SLACK);
+    let is_pressed = |widget: &&WidgetRect| widget.visible && widget.enabled && widget.sense.senses_click();
+    let is_seen = |widget: &WidgetRect| {
+        let rect = widget.rect;
+        let is_across = screen.left() <= rect.left() && rect.right() <= screen.right();
+        is_across && (is_scrolled || screen.top() <= rect.top() && rect.bottom() <= screen.bottom())
+    };
+    ctx.viewport(|viewport| {
+        let widgets = viewport.this_pass.widgets.get_layer(LayerId::background());
+        widgets.filter(is_pressed).all(is_seen)
     })
 }
 
@@ -63,6 +79,30 @@ mod tests {
             }));
         }
         seen.expect("a frame")
+    }
+
+    /// A button that stands at a place, however large it is.
+    fn reaches(place: Rect) -> [bool; 2] {
+        let ctx = Context::default();
+        let screen = Rect::from_min_size(pos2(0.0, 0.0), vec2(200.0, 100.0));
+        let mut found = [false; 2];
+        for _ in 0..2 {
+            let input = RawInput { screen_rect: Some(screen), ..RawInput::default() };
+            drop(ctx.run_ui(input, |ui| {
+                ui.put(place, egui::Button::new("press").min_size(place.size()));
+                found = [false, true].map(|is_scrolled| is_in_reach(ui.ctx(), is_scrolled));
+            }));
+        }
+        found
+    }
+
+    #[test]
+    fn a_button_out_of_reach_is_found() {
+        let at = |x: f32, y: f32| Rect::from_min_size(pos2(x, y), vec2(60.0, 24.0));
+        assert_eq!(reaches(at(10.0, 10.0)), [true, true]);
+        assert_eq!(reaches(at(170.0, 10.0)), [false, false], "it leaves the screen at the right");
+        assert_eq!(reaches(at(300.0, 10.0)), [false, false], "no part of it is seen");
+        assert_eq!(reaches(at(10.0, 90.0)), [false, true], "it may be scrolled to");
     }
 
     fn put(ui: &Ui, x: f32, y: f32, text: &str) {

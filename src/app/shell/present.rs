@@ -168,7 +168,8 @@ impl App {
         }
         (self.view.is_projected, self.view.compare.is_bare) = (true, true);
         let ctx = ui.ctx().clone();
-        let screen = ctx.content_rect().size() * ctx.zoom_factor();
+        // In whole points: its parts would differ with the size, and what fits be forgotten.
+        let screen = (ctx.content_rect().size() * ctx.zoom_factor()).round();
         talk.size.look_at(self.seen(&ctx, &talk, screen));
         let zoom = zoom_for(screen.y) * talk.size.now();
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {
@@ -183,7 +184,8 @@ impl App {
         }
         let (scene, snapshot) = (self.document.scene().cloned(), self.document.snapshot().cloned());
         let step = scene.as_ref().zip(snapshot.as_deref());
-        let step = step.map(|(scene, snapshot)| current_step(scene, snapshot));
+        let hides = self.question().hides;
+        let step = step.map(|(scene, snapshot)| current_step(scene, snapshot, hides));
         Panel::top("line")
             .frame(Frame::new().fill(palette.panel).inner_margin(margin))
             .resizable(false)
@@ -224,9 +226,15 @@ impl App {
                 _ => stage::view(ui, &mut self.drawn(Some(&look), messages)),
             });
         }
-        // What still comes to its size, or moves, is not judged, nor what is typed in a field.
-        let is_at_rest = (ctx.zoom_factor() - zoom).abs() <= 0.01 && !ctx.has_requested_repaint();
-        if is_at_rest && !ctx.text_edit_focused() {
+        // What still comes to its size, or moves, is not judged, nor what is typed in a field: it may be longer than that. What
+        // is beside that field is still to be pressed.
+        let (is_sized, is_typed) = ((ctx.zoom_factor() - zoom).abs() <= 0.01, ctx.text_edit_focused());
+        if is_sized && is_typed {
+            let is_cut = is_scrolled || !whole::is_in_reach(&ctx, true);
+            if is_cut && talk.size.is_cut() {
+                ctx.request_repaint();
+            }
+        } else if is_sized && !ctx.has_requested_repaint() {
             self.fit(&ctx, &mut talk.size, is_scrolled);
         }
         if talk.is_lit() {
@@ -249,7 +257,8 @@ impl App {
 
     /// Where a size that was asked for cuts something, it gets smaller; that is said once.
     fn fit(&mut self, ctx: &Context, size: &mut TalkSize, is_scrolled: bool) {
-        if size.now() > 1.0 && (is_scrolled || !whole::is_whole(ctx)) {
+        let is_cut = || is_scrolled || !whole::is_whole(ctx) || !whole::is_in_reach(ctx, false);
+        if size.now() > 1.0 && is_cut() {
             size.is_cut();
             ctx.request_repaint();
         } else if size.is_whole() {
