@@ -168,7 +168,8 @@ impl App {
         }
         (self.view.is_projected, self.view.compare.is_bare) = (true, true);
         let ctx = ui.ctx().clone();
-        let screen = ctx.content_rect().size() * ctx.zoom_factor();
+        // In whole points: its parts would differ with the size, and what fits be forgotten.
+        let screen = (ctx.content_rect().size() * ctx.zoom_factor()).round();
         talk.size.look_at(self.seen(&ctx, &talk, screen));
         let zoom = zoom_for(screen.y) * talk.size.now();
         if (ctx.zoom_factor() - zoom).abs() > 0.01 {

@@ -27,7 +27,11 @@ pub(super) fn number(ui: &mut Ui, key: &str, value: &mut usize, range: RangeIncl
     let name = tr(ui.ctx(), key).to_owned();
     // With the longest name beside it, a number stays within the panel: the name takes the lines that it needs.
     let room = ui.max_rect().width() - ui.spacing().item_spacing.x - width(ui, *range.end());
-    let (size, layout) = (egui::vec2(room.max(0.0), BUTTON), egui::Layout::left_to_right(egui::Align::Center));
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let text = ui.painter().layout(name.clone(), font, egui::Color32::PLACEHOLDER, room.max(0.0));
+    // As high as its lines are, so that the number stands at their middle.
+    let size = egui::vec2(room.max(0.0), text.size().y.max(BUTTON));
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
     let label = ui.allocate_ui_with_layout(size, layout, |ui| ui.add(egui::Label::new(&name).wrap())).inner;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = SPACE;
