@@ -70,7 +70,11 @@ impl WhatIf {
                 }
                 None
             }
-            Err(fault) => Some(fault.clone()),
+            Err(fault) => {
+                let fault = fault.clone();
+                self.shown = None;
+                Some(fault)
+            }
         }
     }
 }
@@ -87,8 +91,7 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     let head = draw::caption(ui, "From text and data sheet, without a GPU");
     made_by::beside(ui, &head, MadeBy::Modelled);
     // What it comes to stands above the choices, in sight while they are changed.
-    let fault = state.ask(ui.ctx(), &choices);
-    if let (None, Some((_, answer))) = (&fault, &state.shown) {
+    if let Some((_, answer)) = &state.shown {
         numbers(ui, answer, state.pinned.as_ref().map(|(_, answer)| answer), &ROWS[..AT_TOP]);
     }
     controls::show(ui, &mut choices);
@@ -103,9 +106,7 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
             state.pinned = None;
         }
     });
-    if state.choices.as_ref() != Some(&choices) {
-        ui.ctx().request_repaint();
-    }
+    let fault = state.ask(ui.ctx(), &choices);
     state.choices = Some(choices.clone());
     ui.separator();
     if let Some(fault) = fault {
