@@ -26,6 +26,10 @@ const LEAST_ROW: f32 = 64.0;
 /// The width of the picture from which each column has the room that it wants.
 const WITH_ALL_COLUMNS: f32 = 560.0;
 
+/// Where columns end that give words their room, and what stands beside the axis of the scores.
+const WITH_WORDS: [f32; 2] = [0.52, 0.76];
+const BESIDE_AXIS: f32 = 168.0;
+
 /// As many keys may have their words.
 const MOST_WORDS: usize = 24;
 /// A key with so many points has room for its word.
@@ -133,14 +137,14 @@ pub fn paint(ui: &Ui, rect: Rect, picture: &Picture<'_>) {
 }
 
 /// Where the scores end in a picture of this width, and what is kept, as parts of it. Where room is short the scores have more
-/// of it: their keys are to be told apart, and those that have words by their words.
+/// of it: their keys are to be told apart, and those that have words by their words, if that gives these their room.
 pub fn columns(width: f32, picture: &Picture<'_>) -> [f32; 2] {
-    let has_words = picture.look.scene.key_token(0).is_some() && keys_of(picture) <= MOST_WORDS;
-    match width < WITH_ALL_COLUMNS * picture.zoom {
-        _ if has_words && !picture.is_low() => [0.52, 0.76],
-        true => [0.48, 0.72],
-        false => [0.45, 0.72],
-    }
+    let usual = if width < WITH_ALL_COLUMNS * picture.zoom { [0.48, 0.72] } else { [0.45, 0.72] };
+    let has_words = picture.look.scene.key_token(0).is_some() && keys_of(picture) <= MOST_WORDS && !picture.is_low();
+    // A key's points on the axis, beside which stand its ends and the maximum.
+    let pitch = |scores: f32| (scores * width - BESIDE_AXIS * picture.zoom) / keys_of(picture).max(1) as f32;
+    let least = narrow::LEAST_PITCH * picture.label().size;
+    if has_words && pitch(usual[0]) < least && pitch(WITH_WORDS[0]) >= least { WITH_WORDS } else { usual }
 }
 
 /// What the keys are called below the axis.
