@@ -8,11 +8,11 @@ use egui_kittest::Harness;
 use tilescope::app::{App, AppOptions, Link};
 use tilescope::playback::lesson::Language;
 use tilescope::schedule::spec::Splits;
-use tilescope::schedule::{RunSpec, algorithm};
+use tilescope::schedule::{Algorithm, RunSpec, algorithm};
 
 /// Eight query heads that share two keys and values, in a text of the program.
 fn grouped(name: &str, language: Language) -> Harness<'static, App> {
-    let splits = algorithm::by_name(name).is_some_and(|of| of.has_splits()).then_some(Splits::Count(3));
+    let splits = algorithm::by_name(name).is_some_and(Algorithm::has_splits).then_some(Splits::Count(3));
     let run = RunSpec {
         input: vec!["random:24,24,8,8,2".into()],
         algorithm: Some(name.to_owned()),
@@ -49,7 +49,7 @@ fn cut(harness: &Harness<'_, App>, names: &[String]) -> Vec<String> {
 #[test]
 fn no_name_of_a_tensor_is_cut() {
     let (mut faults, mut met) = (Vec::new(), Vec::new());
-    for name in algorithm::of_program().map(tilescope::schedule::Algorithm::name) {
+    for name in algorithm::of_program().map(Algorithm::name) {
         let mut harness = grouped(name, Language::English);
         let names = names_of(&harness);
         met.extend(names.iter().cloned());

@@ -17,7 +17,6 @@ const NONE: Modifiers = Modifiers::NONE;
 
 /// What is said in place of each that can be hidden.
 const BYTES: &str = "What moves is yours to find.";
-const CLASSES: &str = "The classes of the tiles are yours to find.";
 const LINES: &str = "The lines are yours to find.";
 const ROW: &str = "What becomes of the row is yours to find.";
 const RULE: &str = "The rule is yours to find.";
@@ -114,11 +113,14 @@ fn bytes_that_are_asked_for_are_nowhere() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// What a beat hides, and the commands that would give it away.
+type Withheld = (fn(Hides) -> bool, &'static [&'static str]);
+
 /// What is asked for is not copied or saved either; once it is answered it is.
 #[test]
 fn what_is_asked_for_leaves_the_window_by_no_file() {
     let first = |is_meant: fn(Hides) -> bool| hiding(is_meant).into_iter().next().expect("a beat");
-    let cases: [(fn(Hides) -> bool, &[&str]); 3] = [
+    let cases: [Withheld; 3] = [
         (|hides| hides.bytes, &["Copy the bytes as CSV", "Copy the bytes for NumPy", "Save the trace as JSON"]),
         (|hides| hides.factor, &["Copy the tile as CSV", "Copy the tile for NumPy", "Save the trace for Perfetto"]),
         (|hides| hides.classes, &["Save the trace as JSON"]),
