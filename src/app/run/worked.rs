@@ -96,8 +96,8 @@ mod tests {
             read: read.iter().map(ToString::to_string).collect(),
             made: made.iter().map(ToString::to_string).collect(),
         };
-        assert_eq!(of("exponentiate", Some(5)), worked(&["m = 2.079", "S = 1.386"], &["P = 0.5000"]));
-        assert_eq!(of("exponentiate", None), worked(&["m = 2.079", "S = [1.386 1.386]"], &["P = [0.5000 0.5000]"]));
+        assert_eq!(of("exponentiate", Some(5)), worked(&["S = 1.386", "m = 2.079"], &["P = 0.5000"]));
+        assert_eq!(of("exponentiate", None), worked(&["S = [1.386 1.386]", "m = 2.079"], &["P = [0.5000 0.5000]"]));
         // In the scale of 8 so far: 1/8, 2/8, 1 and 1/8, of 10, 20, 30 and 40.
         let rescaled = of("rescale", None);
         assert_eq!(rescaled.read, ["O = 41.25", "l = 1.500", "alpha = 1.000"]);
