@@ -70,11 +70,7 @@ impl WhatIf {
                 }
                 None
             }
-            Err(fault) => {
-                let fault = fault.clone();
-                self.shown = None;
-                Some(fault)
-            }
+            Err(fault) => Some(fault.clone()),
         }
     }
 }
@@ -90,10 +86,6 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     ui.add_space(SPACE);
     let head = draw::caption(ui, "From text and data sheet, without a GPU");
     made_by::beside(ui, &head, MadeBy::Modelled);
-    // What it comes to stands above the choices, in sight while they are changed.
-    if let Some((_, answer)) = &state.shown {
-        numbers(ui, answer, state.pinned.as_ref().map(|(_, answer)| answer), &ROWS[..AT_TOP]);
-    }
     controls::show(ui, &mut choices);
     ui.horizontal_wrapped(|ui| {
         if let Some(look) = look.filter(|_| ui.button(tr(ui.ctx(), "As on screen")).clicked()) {
@@ -116,11 +108,7 @@ fn show(ui: &mut Ui, drawn: &mut Drawn<'_>) {
     }
     let Some((_, answer)) = &state.shown else { return };
     let pinned = state.pinned.as_ref().map(|(_, answer)| answer);
-    numbers(ui, answer, pinned, &ROWS[AT_TOP..]);
-    if answer.times.is_none() {
-        let text = tr(ui.ctx(), "A block does not fit on an SM of this chip.").to_owned();
-        draw::describe(&warning(ui, &text), "what does not fit", &text);
-    }
+    numbers(ui, answer, pinned);
     pictures(ui, &choices, answer, pinned, gpu);
 }
 
@@ -137,33 +125,30 @@ fn pictures(ui: &mut Ui, choices: &GridAsked, answer: &Modelled, pinned: Option<
 /// A line of the table: its name, what makes its value, and that in an answer.
 type TableRow = (&'static str, MadeBy, fn(&Context, &Modelled) -> Option<String>);
 
-/// So many rows stand above the choices.
-const AT_TOP: usize = 2;
-
 const ROWS: [TableRow; 12] = [
-    ("time at least", MadeBy::Modelled, |ctx, of| {
-        let by = tr(ctx, of.bound.by.name());
-        Some(fill(ctx, "{0}, by {1}", &[&modelled_time(of.bound.seconds), &by]))
-    }),
-    ("waves", MadeBy::Modelled, |_, of| of.main().and_then(|grid| grid.waves).map(modelled)),
     ("thread blocks", MadeBy::Counted, |_, of| of.main().map(|grid| number::grouped(grid.blocks))),
     ("kept on chip by a block", MadeBy::Counted, |_, of| of.main().map(|grid| number::bytes(grid.on_chip.total()))),
     ("blocks on an SM", MadeBy::Modelled, |ctx, of| {
         let per_sm = of.main()?.per_sm;
         Some(fill(ctx, "{0}, by {1}", &[&per_sm.count, &tr(ctx, per_sm.limit.name())]))
     }),
+    ("waves", MadeBy::Modelled, |_, of| of.main().and_then(|grid| grid.waves).map(modelled)),
     ("slots at work", MadeBy::Modelled, |_, of| of.main().and_then(|grid| grid.busy).map(percent)),
     ("FLOP per byte", MadeBy::Counted, |_, of| Some(modelled(of.intensity()))),
     ("ridge of the chip", MadeBy::Modelled, |_, of| Some(modelled(of.roofs.ridge()))),
     ("found in L2", MadeBy::Modelled, |_, of| of.cache.hit_rate().map(percent)),
+    ("time at least", MadeBy::Modelled, |ctx, of| {
+        let by = tr(ctx, of.bound.by.name());
+        Some(fill(ctx, "{0}, by {1}", &[&modelled_time(of.bound.seconds), &by]))
+    }),
     ("if all overlaps", MadeBy::Modelled, |_, of| of.times.map(|times| modelled_time(times.overlapped))),
     ("as the text's lanes allow", MadeBy::Modelled, |_, of| of.times.map(|times| modelled_time(times.in_lanes))),
     ("if nothing does", MadeBy::Modelled, |_, of| of.times.map(|times| modelled_time(times.one_by_one))),
 ];
 
-fn numbers(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, rows: &[TableRow]) {
+fn numbers(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>) {
     let ctx = ui.ctx().clone();
-    for &(name, by, of) in rows {
+    for (name, by, of) in ROWS {
         let Some(value) = of(&ctx, answer) else { continue };
         let name = tr(&ctx, name);
         made_by::line(ui, by, |ui| draw::value_row(ui, name, &value, name));
@@ -171,6 +156,10 @@ fn numbers(ui: &mut Ui, answer: &Modelled, pinned: Option<&Modelled>, rows: &[Ta
             let accessible = fill(&ctx, "{0}, pinned", &[&name]);
             made_by::line(ui, by, |ui| draw::value_row(ui, "  pinned", &before, &accessible));
         }
+    }
+    if answer.times.is_none() {
+        let text = tr(&ctx, "A block does not fit on an SM of this chip.").to_owned();
+        draw::describe(&warning(ui, &text), "what does not fit", &text);
     }
 }
 
