@@ -189,12 +189,13 @@ fn a_picture_of_the_main_view_has_its_caption() {
     let said = said.unwrap_or_default();
     assert!(said.ends_with(&format!(", head 0: flash2 4x4, f32, step 17 of {len}")), "{said}");
     // The middle of the window, from below its bar to above the strip, and between its sides.
-    let [width, height] = image.size.map(|side| side as f32);
+    // Each of its points is two pixels wide and high.
+    let [width, height] = image.size.map(|side| side as f32 / 2.0);
     assert!(width >= plane.width() && width < 1280.0 - 400.0, "{width} for {plane:?}");
     assert!(height < 800.0 - 40.0 - 90.0 + 1.0 && height > 500.0, "{height}");
     // Its last lines are the caption, in ink on the ground.
     let ground = image.pixels[image.size[0] * (image.size[1] - 1) + image.size[0] / 2];
-    let rows = image.pixels.chunks_exact(image.size[0]).rev().take(at.height() as usize + 4);
+    let rows = image.pixels.chunks_exact(image.size[0]).rev().take(2 * at.height() as usize + 8);
     let inked = rows.flatten().filter(|pixel| **pixel != ground).count();
     assert!(inked > 20 * said.len(), "{inked} pixels of {} letters", said.len());
     settle(&mut harness);

@@ -3,7 +3,7 @@
 use eframe::egui::{ClippedPrimitive, ColorImage, Context, Pos2, RawInput, Rect, TexturesDelta, Ui, Vec2, ViewportId};
 
 use crate::app::ink::theme;
-use crate::app::shell::headless;
+use crate::app::shell::painter;
 use crate::sentence::Sentence;
 
 /// Pixels on a side for each of the window's.
@@ -53,7 +53,7 @@ impl Enlarged {
     /// Its pixels, where a renderer works.
     pub fn painted(self) -> Result<ColorImage, Sentence> {
         let Self { triangles, textures, size: [width, height], scale } = self;
-        let pixels = headless::paint(&triangles, textures, [width, height], scale)?;
+        let pixels = painter::paint(&triangles, textures, [width, height], scale)?;
         Ok(ColorImage::from_rgba_premultiplied([width as usize, height as usize], &pixels))
     }
 }

@@ -15,6 +15,7 @@ pub mod notes;
 pub mod open;
 pub mod own_lesson;
 pub mod own_text;
+pub mod painter;
 pub mod palette;
 pub mod picture;
 pub mod present;

@@ -207,7 +207,7 @@ pub fn show(
         }
     });
     if let Some(b) = b.as_ref().filter(|_| !look.question.hides.bytes) {
-        column(ui, lower, &mut |ui| sentence(ui, &a, b));
+        column(ui, lower, &mut |ui| sentence(ui, &a, b, is_bare));
     }
 }
 
@@ -533,7 +533,7 @@ fn meter(ui: &mut Ui, rect: Rect, side: &Half<'_>, most: u64) {
     response.on_hover_ui(|ui| drop(ui.label(per_tensor(ui.ctx(), &side.total().traffic))));
 }
 
-fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>) {
+fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>, is_bare: bool) {
     let name = |side: &Half<'_>| format!("{} ({})", side.letter, side.look.scene.settings.algorithm.short_name());
     let (of_a, of_b) = (name(a), name(b));
     let told = |name, side: &Half<'_>| (name, side.look.scene.plan().clone(), side.total().traffic);
@@ -544,7 +544,9 @@ fn sentence(ui: &mut Ui, a: &Half<'_>, b: &Half<'_>) {
         RunTold { name: b, plan: &plan_b, traffic: &traffic_b },
     );
     let said = RichText::new(&text).size(theme::BODY);
-    let response = made_by::before(ui, MadeBy::Counted, |ui| ui.label(said)).on_hover_text(tr(ui.ctx(), NOT_MODELLED));
+    // Projected it has its lines full, and the meters above it have the mark.
+    let response = if is_bare { ui.label(said) } else { made_by::before(ui, MadeBy::Counted, |ui| ui.label(said)) };
+    let response = response.on_hover_text(tr(ui.ctx(), NOT_MODELLED));
     draw::describe(&response, "which moves more", &text);
 }
 
