@@ -124,6 +124,7 @@ impl Trail {
     /// The numbers of one more of the steps in sight: each costs two seeks. What a question hides follows from them.
     fn work_out(&mut self, ui: &Ui, look: &Look<'_>, seen: Range<usize>) {
         if look.question.hides != Hides::default() {
+            self.worked.clear();
             return;
         }
         let missing = |n: &&u64| !self.worked.contains_key(n);
