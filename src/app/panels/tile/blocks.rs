@@ -110,12 +110,11 @@ pub fn around(blocks: &[BlockOnChip<'_>], formulas: usize, words: f32) -> Around
         values: count(Beside::Value),
         formulas,
         words,
-        letters: blocks
-            .iter()
-            .filter(|block| matches!(block.beside, Beside::Above(1) | Beside::Below(1)))
-            .map(|block| block.label().len())
-            .max()
-            .unwrap_or(0),
+        letters: [0, 1].map(|sheet| {
+            let is_of = |beside| beside == Beside::Above(sheet) || beside == Beside::Below(sheet);
+            let names = blocks.iter().filter(|block| is_of(block.beside)).map(|block| block.label().len());
+            names.max().unwrap_or(0)
+        }),
     }
 }
 

@@ -58,8 +58,8 @@ pub struct Around {
     pub formulas: usize,
     /// Points of the longest word of a query.
     pub words: f32,
-    /// Letters of the longest name above or below the second sheet, which stands between both.
-    pub letters: usize,
+    /// Letters of the longest name above or below each sheet, which stands left of it.
+    pub letters: [usize; 2],
 }
 
 /// Where everything stands.
@@ -90,9 +90,12 @@ impl TileLayout {
         let roomy = VALUE * (area.width() / WITH_ALL).clamp(1.0, MOST_VALUE);
         // Queries that have no words but their numbers leave the room to the cells: a gap after them, half of one before.
         let words_width = (WORDS * part).min(around.words + 1.5 * GAP);
-        let between = (BETWEEN * part).max(LETTER * around.letters as f32 + 10.0);
+        let [before, between] = around.letters.map(|letters| LETTER * letters as f32 + 10.0);
+        let between = between.max(BETWEEN * part);
         let thick = (area.size().min_elem() * THICK * part).clamp(LEAST_THICK, MOST_THICK);
         let across = |n: usize| n as f32 * (thick + GAP);
+        // What stands left of the first sheet leaves room for the names of the blocks over and under that.
+        let words_width = words_width.max(before - across(around.left));
         let most = |of: [usize; 2]| across(of[0].max(of[1]));
         let beside = words_width + across(around.left + around.right) + between;
         let width = |value: f32| {
@@ -185,10 +188,26 @@ mod tests {
     use super::*;
 
     const AREA: Rect = Rect { min: pos2(10.0, 20.0), max: pos2(754.0, 600.0) };
-    const FORWARD: Around =
-        Around { left: 1, right: 1, above: [1, 1], below: [0, 0], values: 2, formulas: 1, words: 58.0, letters: 3 };
-    const BACKWARD: Around =
-        Around { left: 2, right: 1, above: [1, 1], below: [1, 1], values: 2, formulas: 3, words: 16.0, letters: 10 };
+    const FORWARD: Around = Around {
+        left: 1,
+        right: 1,
+        above: [1, 1],
+        below: [0, 0],
+        values: 2,
+        formulas: 1,
+        words: 58.0,
+        letters: [3, 3],
+    };
+    const BACKWARD: Around = Around {
+        left: 2,
+        right: 1,
+        above: [1, 1],
+        below: [1, 1],
+        values: 2,
+        formulas: 3,
+        words: 16.0,
+        letters: [10, 10],
+    };
 
     #[test]
     fn nothing_leaves_the_room_and_nothing_lies_over_another() {
