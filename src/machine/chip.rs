@@ -59,6 +59,12 @@ pub struct Chip<T> {
     pub torn: Names,
 }
 
+/// The values of some names of a chip; none of a name that its program had not written yet.
+pub struct Kept<T> {
+    pub names: Names,
+    values: Vec<(NameId, Option<Value<T>>)>,
+}
+
 /// The size of a value where it is used: rows, columns, and where its columns begin in a whole row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -90,6 +96,25 @@ impl<T: Real> Chip<T> {
         let whole_rows = algorithm.whole_rows(kernel);
         let none = Names::default();
         (self.written, self.whole_rows, self.hiding, self.torn) = (none, whole_rows, none, none);
+    }
+
+    /// The values of `names`, to be given back to a chip of the same program.
+    pub fn keep(&self, names: Names) -> Kept<T> {
+        let value = |name| self.written.has(name).then(|| self.values[name].clone());
+        Kept { names, values: names.iter().map(|name| (name, value(name))).collect() }
+    }
+
+    /// Gives `names` what was kept of them, and leaves all others alone.
+    pub fn give_back(&mut self, kept: &Kept<T>, names: Names) {
+        for (name, value) in kept.values.iter().filter(|(name, _)| names.has(*name)) {
+            match value {
+                Some(value) => {
+                    self.values[*name].clone_from(value);
+                    self.note(*name);
+                }
+                None => self.written = self.written.without(Names::of(*name)),
+            }
+        }
     }
 
     /// Where a value of this shape lies in its buffer.
@@ -186,8 +211,8 @@ impl<T: Real> Chip<T> {
         self.values[name].is_rounded
     }
 
-    /// Bytes of its buffers in the largest program.
-    pub fn bytes(algorithm: &Algorithm, plan: &Plan) -> usize {
+    /// Bytes of the buffers of `names` in the largest program.
+    pub fn bytes(algorithm: &Algorithm, plan: &Plan, names: Names) -> usize {
         let text = algorithm.text();
         let of = |(kernel, _): (usize, &language::Kernel)| {
             let whole_rows = algorithm.whole_rows(kernel);
@@ -198,7 +223,7 @@ impl<T: Real> Chip<T> {
                     sizes[name] = most(shape.rows, plan) * width;
                 }
             }
-            sizes.iter().sum::<usize>() * size_of::<T>()
+            names.iter().filter_map(|name| sizes.get(name)).sum::<usize>() * size_of::<T>()
         };
         text.kernels.iter().enumerate().map(of).max().unwrap_or(0)
     }

@@ -7,6 +7,7 @@ use crate::attention::Real;
 use crate::schedule::language::{Effects, TensorId};
 use crate::schedule::{Names, Place, Plan, Schedule, Step, WrittenBlocks};
 
+use super::chip::Kept;
 use super::evaluate::Machine;
 use super::fault::Fault;
 use super::hbm::Block;
@@ -25,6 +26,13 @@ enum Task<'c, T> {
         step: Step,
         chip: bool,
         blocks: Vec<Block>,
+    },
+    /// Take the values of these names, which a loop carries.
+    GiveBack {
+        kept: &'c Kept<T>,
+        /// A step of their program.
+        step: Step,
+        names: Names,
     },
 }
 
@@ -85,7 +93,7 @@ impl Looked {
     /// Names that a step replaces: whole, or but for what it leaves.
     fn take(&mut self, needed: &mut Needed, replaced: Names, leaves_some: bool) {
         if leaves_some {
-            let left = self.names.without(self.names.without(replaced));
+            let left = self.names.both(replaced);
             needed.chip = needed.chip.with(left);
         } else {
             self.names = self.names.without(replaced);
@@ -123,6 +131,10 @@ pub fn restore<T: Real>(
                 machine.enter(&step);
                 checkpoint.give(machine, past.schedule, chip, &blocks);
             }
+            Task::GiveBack { kept, step, names } => {
+                machine.enter(&step);
+                machine.chip.give_back(kept, names);
+            }
         }
     }
     Ok(())
@@ -151,17 +163,23 @@ fn plan_back<'c, T: Real>(past: &Past<'c, T>, cursor: u64, chip: bool, blocks: &
         let (section, range) = (schedule.section(index), schedule.section_steps(index));
         if !needed.chip.is_empty() || may_write(&written[index], &needed.blocks) {
             schedule.write_section(index, &mut steps);
-            let mut kept = checkpoints.and_then(|kept| kept.last_within(end));
             for (at, step) in steps[..(end - range.start) as usize].iter().enumerate().rev() {
                 let n = range.start + at as u64;
                 // A checkpoint at `n + 1` holds the state after step `n`.
-                if let Some((_, checkpoint)) = kept.filter(|(cursor, _)| *cursor == n + 1) {
-                    kept = checkpoints.and_then(|kept| kept.last_within(n));
+                if let Some(checkpoint) = checkpoints.and_then(|kept| kept.whole(n + 1)) {
                     let (held, rest): (Vec<Block>, Vec<Block>) =
                         needed.blocks.iter().partition(|block| checkpoint.holds(block));
                     tasks.push(Task::Restore { checkpoint, step: *step, chip: !needed.chip.is_empty(), blocks: held });
                     needed = Needed { chip: Names::default(), blocks: rest };
                     looked.names = Names::default();
+                }
+                if let Some(kept) = checkpoints.and_then(|kept| kept.carried(n + 1)) {
+                    let names = needed.chip.both(kept.names);
+                    if !names.is_empty() {
+                        tasks.push(Task::GiveBack { kept, step: *step, names });
+                        needed.chip = needed.chip.without(names);
+                        looked.names = looked.names.without(names);
+                    }
                 }
                 if needed.is_empty() {
                     return tasks;
@@ -212,9 +230,9 @@ mod tests {
         let schedule = Schedule::of(algorithm, Setting { splits: 2, ..Setting::new(plan) });
         let given = [inputs::<f64>(&schedule, problem, None, 0, 0).unwrap()];
         let program = Program::new(algorithm);
-        let kept = [0, 20_000]
+        let kept = [0, 1_000, 20_000]
             .map(|budget| Recording::new(&schedule, &program, &given, 0, budget, |_| true).unwrap().checkpoints);
-        assert!(kept[0].last_within(schedule.len()).is_some() && kept[0].last_within(schedule.len() - 1).is_none());
+        assert!((1..=schedule.len()).all(|cursor| kept[0].whole(cursor).is_some() == (cursor == schedule.len())));
         let written = written::of_sections(&schedule);
         let own = || Machine::new(&program, &schedule.setting, &given).unwrap();
         let (mut stepped, mut cursor) = (own(), 0);
@@ -236,6 +254,32 @@ mod tests {
         let mut problem = random::read(&format!("random:{n_q},{n_k},2,1,1"), 4).unwrap().problem;
         problem.mask = Mask { causal: true, ..Mask::default() };
         problem
+    }
+
+    /// dK and dV come of every tile of their program: what of them is kept between whole checkpoints ends the walk back to
+    /// its start.
+    #[test]
+    fn what_a_loop_carries_is_kept_more_often_than_the_rest() {
+        let algorithm = algorithm::by_name("flash2-backward").expect("a text");
+        let problem = random::read("random:96,96,2,1,1", 4).unwrap().problem;
+        let plan = Plan::of_problem(&problem, 0, Tiling { br: 4, bc: 4 }, Precision::F64);
+        let schedule = Schedule::of(algorithm, Setting::new(plan));
+        let given = [inputs::<f64>(&schedule, &problem, None, 0, 0).unwrap()];
+        let program = Program::new(algorithm);
+        // Two whole checkpoints, of which each program has at most one; dK and dV are 128 bytes of their 3 KiB.
+        let checkpoints = Recording::new(&schedule, &program, &given, 0, 7_000, |_| true).unwrap().checkpoints;
+        let kept = |cursor: &u64| checkpoints.carried(*cursor).is_some();
+        let spacing = (1..=schedule.len()).find(kept).expect("some are kept");
+        let written = written::of_sections(&schedule);
+        let of_tile = algorithm.text().lines.len() as u64;
+        for cursor in 1..=schedule.len() {
+            let mut machine = Machine::new(&program, &schedule.setting, &given).unwrap();
+            let past = Past { schedule: &schedule, written: &written, checkpoints: Some(&checkpoints) };
+            let mut carried_out = 0;
+            restore(&mut machine, &past, cursor, true, &[], |_, _, _| carried_out += 1).unwrap();
+            // The rest is of the tile at hand and the one before it.
+            assert!(carried_out <= spacing + 2 * of_tile, "{carried_out} steps after {cursor}, kept each {spacing}");
+        }
     }
 
     #[test]

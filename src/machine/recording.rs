@@ -1,10 +1,10 @@
 //! The first pass: carries out every step once, keeps the results, and checkpoints to seek from.
 
 use crate::attention::Real;
-use crate::schedule::language::{Action, Axis, TensorId};
+use crate::schedule::language::{Action, Axis, Names, TensorId};
 use crate::schedule::{Algorithm, Schedule, Step};
 
-use super::chip::Chip;
+use super::chip::{Chip, Kept};
 use super::compile::Program;
 use super::evaluate::Machine;
 use super::fault::Fault;
@@ -13,11 +13,18 @@ use super::hbm::{Block, Slab};
 use super::meter::{Meter, Totals};
 use super::results::Results;
 
-/// State to seek from, at evenly spaced steps within a budget of bytes.
+/// State to seek from: two series, each evenly spaced within a budget of bytes.
 pub struct Checkpoints<T> {
+    whole: Series<Checkpoint<T>>,
+    /// What a loop carries, where it is so much less than the whole that it can be kept far more often. It comes of all the
+    /// tiles that a program has visited; the rest of a chip, of the last.
+    carried: Series<Kept<T>>,
+}
+
+struct Series<C> {
     /// Steps between two of them.
     spacing: u64,
-    kept: Vec<Checkpoint<T>>,
+    kept: Vec<C>,
 }
 
 /// The state after some step: the chip, and those tensors in HBM that the algorithm reads back.
@@ -28,10 +35,29 @@ pub struct Checkpoint<T> {
 }
 
 impl<T: Real> Checkpoints<T> {
-    /// The last checkpoint within the first `cursor` steps, and after how many of them it was kept.
-    pub fn last_within(&self, cursor: u64) -> Option<(u64, &Checkpoint<T>)> {
-        let count = (cursor / self.spacing).min(self.kept.len() as u64);
-        Some((count * self.spacing, self.kept.get(count.checked_sub(1)? as usize)?))
+    /// Everything as it was after the first `cursor` steps, if it was kept.
+    pub fn whole(&self, cursor: u64) -> Option<&Checkpoint<T>> {
+        self.whole.at(cursor)
+    }
+
+    /// What the loops of the program at hand carried then.
+    pub fn carried(&self, cursor: u64) -> Option<&Kept<T>> {
+        self.carried.at(cursor)
+    }
+}
+
+impl<C> Series<C> {
+    fn new(spacing: u64) -> Self {
+        Self { spacing, kept: Vec::new() }
+    }
+
+    fn is_due(&self, done: u64) -> bool {
+        done.is_multiple_of(self.spacing)
+    }
+
+    fn at(&self, cursor: u64) -> Option<&C> {
+        let number = self.is_due(cursor).then(|| cursor / self.spacing)?;
+        self.kept.get(number.checked_sub(1)? as usize)
     }
 }
 
@@ -66,7 +92,7 @@ pub struct Recording<T> {
     pub checkpoints: Checkpoints<T>,
 }
 
-/// Bytes that checkpoints may take where nothing else is said.
+/// Bytes that checkpoints of either series may take where nothing else is said.
 pub const CHECKPOINT_BUDGET: usize = 64 << 20;
 
 /// Steps between two reports of progress.
@@ -86,15 +112,22 @@ impl<T: Real> Recording<T> {
         mut go_on: impl FnMut(u64) -> bool,
     ) -> Result<Self, Fault> {
         let read_back = read_back(&schedule.algorithm);
-        let spacing = spacing::<T>(schedule, &read_back, budget);
-        let mut kept = Vec::new();
+        let of_whole = bytes_of_whole::<T>(schedule, &read_back);
+        let loops_carry = carried(&schedule.algorithm);
+        let of_carried = Chip::<T>::bytes(&schedule.algorithm, &schedule.setting.plan, loops_carry);
+        let mut whole = Series::new(spacing(schedule, of_whole, budget));
+        let mut carried = Series::new(spacing(schedule, of_carried, budget));
+        let is_closer = !loops_carry.is_empty() && carried.spacing < whole.spacing;
         let machine = carry_out(schedule, program, given, |done, _, machine| {
-            if done.is_multiple_of(spacing) {
-                kept.push(Checkpoint::take(machine, schedule.setting.heads, &read_back));
+            if whole.is_due(done) {
+                whole.kept.push(Checkpoint::take(machine, schedule.setting.heads, &read_back));
+            }
+            if is_closer && carried.is_due(done) {
+                carried.kept.push(machine.chip.keep(loops_carry));
             }
             !done.is_multiple_of(REPORT_EVERY) || go_on(done)
         })?;
-        Ok(Self { results: Results::of(&machine, schedule, head), checkpoints: Checkpoints { spacing, kept } })
+        Ok(Self { results: Results::of(&machine, schedule, head), checkpoints: Checkpoints { whole, carried } })
     }
 }
 
@@ -156,8 +189,24 @@ fn read_back(algorithm: &Algorithm) -> Vec<TensorId> {
     (0..text.tensors.len()).filter(|&tensor| is_read(tensor) && is_written(tensor) && !is_tile(tensor)).collect()
 }
 
-/// Steps between checkpoints, so that all of them fit in `budget` bytes.
-fn spacing<T: Real>(schedule: &Schedule, read_back: &[TensorId], budget: usize) -> u64 {
+/// The names that loops carry from tile to tile on chip alone, in every kernel. What a line loads anew before it is changed
+/// comes through HBM.
+fn carried(algorithm: &Algorithm) -> Names {
+    let text = algorithm.text();
+    let actions = || text.lines.iter().flat_map(|line| &line.statements).map(|statement| &statement.action);
+    let loaded = actions().fold(Names::default(), |names, action| match action {
+        Action::Load { tensor, .. } => names.with(Names::of(text.tensors[*tensor].id)),
+        _ => names,
+    });
+    let started = actions().fold(Names::default(), |names, action| match action {
+        Action::Start { name, .. } => names.with(Names::of(*name)),
+        _ => names,
+    });
+    started.without(loaded)
+}
+
+/// Bytes of one whole checkpoint.
+fn bytes_of_whole<T: Real>(schedule: &Schedule, read_back: &[TensorId]) -> usize {
     let (algorithm, setting) = (&schedule.algorithm, &schedule.setting);
     let elements = |&tensor: &TensorId| {
         let (rows, cols) = algorithm.size_of(algorithm.tensor(tensor), &setting.plan).unwrap_or_default();
@@ -165,7 +214,11 @@ fn spacing<T: Real>(schedule: &Schedule, read_back: &[TensorId], budget: usize) 
         rows * cols * setting.heads * if has_splits { setting.splits } else { 1 }
     };
     let of_hbm = read_back.iter().map(elements).sum::<usize>() * size_of::<T>();
-    let bytes = Chip::<T>::bytes(algorithm, &setting.plan) + of_hbm;
+    Chip::<T>::bytes(algorithm, &setting.plan, Names::ALL) + of_hbm
+}
+
+/// Steps between checkpoints of so many bytes, so that all of them fit in `budget`.
+fn spacing(schedule: &Schedule, bytes: usize, budget: usize) -> u64 {
     let count = ((budget / bytes.max(1)) as u64).clamp(1, MOST_CHECKPOINTS);
     schedule.len().div_ceil(count).max(1)
 }

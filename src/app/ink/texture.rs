@@ -29,6 +29,17 @@ impl Textures {
         (rows, cols): (usize, usize),
         color: impl Fn(usize, usize) -> Color32,
     ) -> TextureId {
+        self.picture(ctx, name, key, || image(rows, cols, color))
+    }
+
+    /// The same of a picture that `paint` makes whole; its sides are at most [`LONGEST_SIDE`].
+    pub fn picture(
+        &mut self,
+        ctx: &Context,
+        name: &'static str,
+        key: impl Hash,
+        paint: impl FnOnce() -> ColorImage,
+    ) -> TextureId {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let key = hasher.finish();
@@ -37,7 +48,7 @@ impl Textures {
         {
             return handle.id();
         }
-        let handle = ctx.load_texture(name, image(rows, cols, color), TextureOptions::NEAREST);
+        let handle = ctx.load_texture(name, paint(), TextureOptions::NEAREST);
         let id = handle.id();
         self.kept.insert(name, (key, handle));
         id

@@ -74,7 +74,7 @@ pub fn summary(ui: &Ui, look: &Look<'_>) -> String {
     if look.question.hides.classes {
         return current;
     }
-    let TileCounts { full, partial, skipped } = TileCounts::of_plan(look.scene.plan());
+    let TileCounts { full, partial, skipped } = look.scene.map.tiles;
     fill(ui.ctx(), "{0} full, {1} partial, {2} skipped; {3}", &[&full, &partial, &skipped, &current])
 }
 

@@ -28,12 +28,19 @@ pub struct Ghosts {
     tiles: usize,
     /// The largest weight that is a number.
     pub limit: f64,
+    /// Of each cell, the part of `limit`: from 0 to [`WHOLE`], or [`NO_NUMBER`].
+    levels: Vec<u8>,
 }
 
+/// The level of the largest weight.
+pub const WHOLE: u8 = 254;
+/// The level of what is not finite.
+pub const NO_NUMBER: u8 = 255;
+
 impl Ghosts {
-    /// The largest weight of a cell; NaN where there is a NaN.
-    pub fn at(&self, row: usize, col: usize) -> f64 {
-        self.values[row * self.cols + col]
+    /// The levels of a row of cells.
+    pub fn levels(&self, row: usize) -> &[u8] {
+        &self.levels[row * self.cols..][..self.cols]
     }
 
     /// The weights of a tile are computed by then.
@@ -63,7 +70,8 @@ impl Ghosts {
             }
         });
         let (rows, cols) = (plan.n_q.min(MOST_SIDE), plan.n_k.min(MOST_SIDE));
-        let mut ghosts = Self { rows, cols, values: vec![0.0; rows * cols], made, tiles: plan.t_c(), limit: 0.0 };
+        let (values, levels) = (vec![0.0; rows * cols], Vec::new());
+        let mut ghosts = Self { rows, cols, values, made, tiles: plan.t_c(), limit: 0.0, levels };
         for i in 0..plan.t_r() {
             for j in 0..plan.t_c() {
                 if signals.is_cancelled() {
@@ -78,6 +86,7 @@ impl Ghosts {
             }
         }
         ghosts.limit = ghosts.values.iter().fold(0.0, |most, weight| f64::max(most, *weight));
+        ghosts.levels = ghosts.values.iter().map(|weight| level(*weight, ghosts.limit)).collect();
         Some(ghosts)
     }
 
@@ -93,6 +102,14 @@ impl Ghosts {
                 }
             }
         }
+    }
+}
+
+fn level(weight: f64, limit: f64) -> u8 {
+    match weight.is_finite() {
+        true if limit > 0.0 => ((weight / limit).clamp(0.0, 1.0) * f64::from(WHOLE)).round() as u8,
+        true => 0,
+        false => NO_NUMBER,
     }
 }
 
@@ -142,7 +159,11 @@ mod tests {
                     let story = scene.run.story_of(&scene.schedule().algorithm, query);
                     for visit in &story.visits {
                         for (n, weight) in visit.weights.iter().enumerate() {
-                            assert_eq!(ghosts.at(query, visit.first_key + n), *weight, "{name} {br}x{bc} {query}");
+                            assert_eq!(
+                                ghosts.values[query * ghosts.cols + visit.first_key + n],
+                                *weight,
+                                "{name} {br}x{bc} {query}"
+                            );
                             compared += 1;
                         }
                     }
@@ -197,13 +218,21 @@ mod tests {
                             true => (scores[key] - scores[0]).exp() / sum,
                             false => (scores[key] - shift(name, &scores, (key, bc, 2))).exp(),
                         };
-                        let shown = ghosts.at(query, key);
+                        let shown = ghosts.values[query * ghosts.cols + key];
                         let is_same = (shown - expected).abs() <= 1e-5 * expected.max(1e-2);
                         assert!(is_same, "{name} {br}x{bc} {query},{key}: {shown} for {expected}");
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_level_is_the_part_of_the_largest_weight() {
+        let levels = [0.0, 1.0, 2.0, 4.0].map(|weight| level(weight, 4.0));
+        assert_eq!(levels, [0, 64, 127, WHOLE]);
+        assert_eq!([f64::NAN, f64::INFINITY].map(|weight| level(weight, 4.0)), [NO_NUMBER; 2]);
+        assert_eq!([level(0.0, 0.0), level(f64::NAN, 0.0)], [0, NO_NUMBER], "where every weight is 0");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::app::run::share::Column;
 use crate::app::run::stored::{MOST_CELLS, Stored, TileProgress};
 use crate::attention::TileClass;
 use crate::schedule::language::Sections;
-use crate::schedule::{Place, Plan, Schedule};
+use crate::schedule::{Place, Plan, Schedule, TileCounts};
 
 /// Columns of the strip of beats.
 pub const STRIP_COLUMNS: usize = 16_384;
@@ -17,6 +17,8 @@ pub struct Overview {
     pub grid: Grid,
     pub strip: BeatStrip,
     pub stored: Stored,
+    /// All tiles of the plan, by what the mask leaves of them.
+    pub tiles: TileCounts,
 }
 
 /// The tiles of a schedule, thinned out where there are many.
@@ -78,7 +80,7 @@ impl Overview {
                 stored.add(n, step);
             }
         });
-        Self { grid, strip: strip.finish(), stored }
+        Self { grid, strip: strip.finish(), stored, tiles: TileCounts::of_plan(schedule.plan()) }
     }
 
     /// From the sections of the tiles that are shown, and from those that write a block first or last.
@@ -100,7 +102,8 @@ impl Overview {
                 n += 1;
             });
         }
-        Self { grid, strip: strip_of_sections(schedule, sections, head), stored }
+        let strip = strip_of_sections(schedule, sections, head);
+        Self { grid, strip, stored, tiles: TileCounts::of_plan(schedule.plan()) }
     }
 }
 

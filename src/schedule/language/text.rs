@@ -43,6 +43,10 @@ impl Names {
         Self(self.0 & !other.0)
     }
 
+    pub fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }

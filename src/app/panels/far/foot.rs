@@ -231,7 +231,7 @@ impl SoFar {
 fn begun(ctx: &Context, look: &Look<'_>) -> [String; 2] {
     let all = |counts: &TileCounts| counts.full + counts.partial + counts.skipped;
     let (begun, computed) = (all(&look.snapshot.totals.tiles), all(&look.scene.run.meters().total().tiles));
-    let tiles = all(&TileCounts::of_plan(look.scene.plan())) - skipped(look);
+    let tiles = all(&look.scene.map.tiles) - skipped(look);
     let counts = [begun, computed, tiles].map(grouped);
     let short = fill(ctx, "{0} of {1}", &[&counts[0], &counts[1]]);
     match computed.checked_div(tiles) {
@@ -250,7 +250,7 @@ fn skipped(look: &Look<'_>) -> u64 {
     if look.scene.run.meters().total().tiles.skipped > 0 {
         return 0;
     }
-    TileCounts::of_plan(look.scene.plan()).skipped
+    look.scene.map.tiles.skipped
 }
 
 fn width_of(ui: &Ui, text: &str) -> f32 {
@@ -264,7 +264,7 @@ fn signs(map: &Map<'_>) -> Vec<(Sign, String)> {
     if look.question.hides.classes {
         return Vec::new();
     }
-    let counts = TileCounts::of_plan(look.scene.plan());
+    let counts = look.scene.map.tiles;
     let mut signs = match plane::shown_ghosts(map) {
         Some(ghosts) => vec![(Sign::Weights, fill(ctx, "weights, 0 to {0}", &[&number::short(ghosts.limit)]))],
         None => [(Sign::Done, "done"), (Sign::ToCome, "to come")]

@@ -1,9 +1,9 @@
 //! The plane of all pairs of query and key: what of it exists in HBM, what was computed and never stored, what the mask
 //! skips; the loops at its edges; the tile at hand.
 
-use eframe::egui::{Color32, Rect, Shape, Stroke, StrokeKind, vec2};
+use eframe::egui::{Color32, ColorImage, Rect, Shape, Stroke, StrokeKind, vec2};
 
-use crate::app::run::ghosts::Ghosts;
+use crate::app::run::ghosts::{self, Ghosts};
 use crate::app::run::stored::TileProgress;
 use crate::attention::TileClass;
 use crate::schedule::language::{Action, Axis};
@@ -47,10 +47,8 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
     } else {
         let ghosts = shown_ghosts(map);
         if let Some(ghosts) = ghosts {
-            let texture =
-                textures.get(ui.ctx(), names[1], (at.key(ui), at.cursor), (ghosts.rows, ghosts.cols), |row, col| {
-                    pattern(map, &at, ghosts, (row, col))
-                });
+            let key = (at.key(ui), at.cursor);
+            let texture = textures.picture(ui.ctx(), names[1], key, || pattern(map, &at, ghosts));
             painter.image(texture, layout.plane, map.window.seen(), theme::NO_TINT);
         }
         cells(map, &at, front, ghosts.is_some());
@@ -143,22 +141,69 @@ pub fn shown_ghosts<'a>(map: &Map<'a>) -> Option<&'a Ghosts> {
     map.ghosts.filter(|_| map.layout.sheets.is_empty() && !map.look.question.hides.classes)
 }
 
-/// A cell of the ghosts: the weight that was computed there, on its way to nowhere.
-fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts, (row, col): (usize, usize)) -> Color32 {
-    let plan = map.look.scene.plan();
-    let i = plan.query_block(row * plan.n_q / ghosts.rows);
-    let j = plan.key_block(col * plan.n_k / ghosts.cols);
+/// What covers a tile in the picture of ghosts.
+#[derive(Clone, Copy)]
+enum Cover<'r> {
+    /// Its weights, by their levels.
+    Weights(&'r Ramp),
+    Plain(Color32),
+}
+
+/// The colour of each level of a weight.
+type Ramp = [Color32; 256];
+
+/// `limit` is the level that is darkest.
+fn ramp(palette: &Palette, limit: f64) -> Ramp {
+    std::array::from_fn(|level| match level == usize::from(ghosts::NO_NUMBER) {
+        true => palette.ghost(f64::NAN, limit),
+        false => palette.ghost(level as f64, limit),
+    })
+}
+
+/// The weights as they were computed, on their way to nowhere; tile by tile, since it is painted with every step.
+fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts) -> ColorImage {
+    let (plan, whole) = (map.look.scene.plan(), f64::from(ghosts::WHOLE));
+    // A backward pass begins on what the forward pass computed and did not store.
+    let [made, before] = [whole, 3.0 * whole].map(|limit| ramp(map.palette, limit));
+    let cover = |tile| cover(map, at, ghosts, tile, [&made, &before]);
+    let blocks: Vec<usize> = (0..ghosts.cols).map(|col| plan.key_block(col * plan.n_k / ghosts.cols)).collect();
+    let mut pixels = Vec::with_capacity(ghosts.rows * ghosts.cols);
+    let (mut of_block, mut covers) = (None, Vec::with_capacity(ghosts.cols));
+    for row in 0..ghosts.rows {
+        let i = plan.query_block(row * plan.n_q / ghosts.rows);
+        if of_block != Some(i) {
+            of_block = Some(i);
+            covers.clear();
+            for (col, &j) in blocks.iter().enumerate() {
+                let known = col.checked_sub(1).filter(|&before| blocks[before] == j).map(|before| covers[before]);
+                covers.push(known.unwrap_or_else(|| cover((i, j))));
+            }
+        }
+        pixels.extend(ghosts.levels(row).iter().zip(&covers).map(|(&level, cover)| match cover {
+            Cover::Weights(ramp) => ramp[usize::from(level)],
+            Cover::Plain(color) => *color,
+        }));
+    }
+    ColorImage::new([ghosts.cols, ghosts.rows], pixels)
+}
+
+fn cover<'r>(
+    map: &Map<'_>,
+    at: &GridAt<'_>,
+    ghosts: &Ghosts,
+    (i, j): (usize, usize),
+    [made, before]: [&'r Ramp; 2],
+) -> Cover<'r> {
     if ghosts.is_made((i, j), at.cursor) {
-        return map.palette.ghost(ghosts.at(row, col), ghosts.limit);
+        return Cover::Weights(made);
     }
     let (cell_row, cell_col) = map.look.scene.map.grid.position(i, j);
     let cell = at.cell(cell_row, cell_col);
-    // A backward pass begins on what the forward pass computed and did not store.
     let is_worked_on = cell.is_some_and(|cell| cell.progress(at.cursor) != TileProgress::Never);
     if is_worked_on && map.look.scene.schedule().algorithm.is_backward() {
-        return map.palette.ghost(ghosts.at(row, col), 3.0 * ghosts.limit);
+        return Cover::Weights(before);
     }
-    cell.map_or(map.palette.background, |cell| color_of(map, None, (cell_row, cell_col), &cell))
+    Cover::Plain(cell.map_or(map.palette.background, |cell| color_of(map, None, (cell_row, cell_col), &cell)))
 }
 
 /// Each tile with its fill, unless a picture has that, the sign of the mask and its edge.
