@@ -7,7 +7,7 @@ use ndarray::Array4;
 use super::Shape;
 
 /// Keeps each weight with probability `1 - rate` and scales what is kept by `1 / (1 - rate)`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dropout {
     /// Probability that a weight is dropped, in `[0, 1)`.
     pub rate: f64,
@@ -15,7 +15,7 @@ pub struct Dropout {
 }
 
 /// Where the decision for a weight comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Keep {
     /// A mask in HBM, `[batch, heads, n_q, n_k]`: one byte an element of traffic.
     Given(Arc<Array4<bool>>),

@@ -75,10 +75,16 @@ pub struct Output {
 
 /// Attention of every query of one head.
 pub fn attention(head: &Head<f64>) -> Output {
+    attention_by_row(head, |_, _| {})
+}
+
+/// The same; `each` sees every query's row.
+pub fn attention_by_row(head: &Head<f64>, mut each: impl FnMut(usize, &Row)) -> Output {
     let n_q = head.n_q();
     let mut out = Output { o: Array2::zeros((n_q, head.v.ncols())), m: vec![], l: vec![], lse: vec![] };
     for i in 0..n_q {
         let row = row(head, i);
+        each(i, &row);
         out.o.row_mut(i).iter_mut().zip(row.o).for_each(|(to, from)| *to = from);
         out.m.push(row.m);
         out.l.push(row.l);

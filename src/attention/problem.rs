@@ -18,7 +18,7 @@ use crate::sentence::{Sentence, says_a_sentence};
 /// `softmax(mask(modify(scale * Q K^T))) V` for every batch entry and query head.
 ///
 /// Values are kept in f64, which holds f16, bf16 and f32 inputs exactly.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     pub shape: Shape,
     /// `[batch, heads, n_q, d]`

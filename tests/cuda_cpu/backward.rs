@@ -9,7 +9,7 @@ use tilescope::attention::{Align, Mask, Precision, Problem, Shape};
 use super::common::gradients::{self, Gradients};
 use super::common::{dropout, golden};
 use super::player::{Job, ORDERS, Player, Variant, take};
-use super::{Fault, GOLDEN, can_build};
+use super::{Fault, GOLDEN, can_build, splits};
 
 /// Kernel and head dimension.
 pub const ALL: [Variant; 6] = [
@@ -143,17 +143,15 @@ fn decode(problem: &Problem, rest: &mut &[u8]) -> [Vec<f32>; 3] {
     [&problem.q, &problem.k, &problem.v].map(|like| take(rest, like.len(), f32::from_le_bytes))
 }
 
-/// The job of a case in an order of threads and thread blocks, an index of [`ORDERS`]. From one split to four, of which
-/// some are empty.
-fn job(case: &Case, at: usize, order: usize) -> Job<'_> {
-    Job { given: &case.given, splits: at % 4 + 1, ..Job::new(&case.problem, order) }
+/// The job of a case in an order of threads and thread blocks, an index of [`ORDERS`].
+fn job(case: &Case, order: usize) -> Job<'_> {
+    Job { given: &case.given, splits: splits(&case.name), ..Job::new(&case.problem, order) }
 }
 
 /// Runs cases in all orders; gives what is wrong, and in which case. Where atomic additions come in another order, dQ may
 /// have other bits, and each is judged by itself.
 pub fn check(player: &Player, cases: &[&Case]) -> Vec<Fault> {
-    let jobs = cases.iter().enumerate();
-    let jobs = jobs.flat_map(|(at, case)| (0..ORDERS.len()).map(move |order| job(case, at, order)));
+    let jobs = cases.iter().flat_map(|case| (0..ORDERS.len()).map(move |order| job(case, order)));
     let output = match player.results(&jobs.collect::<Vec<_>>()) {
         Ok(output) => output,
         Err(what) => return vec![Fault { case: None, what }],
@@ -224,7 +222,7 @@ fn the_deterministic_order_is_that_of_thread_blocks_in_order() {
     for d in [64, 128] {
         let cases = cases_of(in_order(d), d - 1).expect("flash2 runs them");
         let dq = |variant: Variant, order: usize| -> Vec<Vec<u32>> {
-            let jobs = cases.iter().map(|case| Job { splits: 1, ..job(case, 0, order) }).collect::<Vec<_>>();
+            let jobs = cases.iter().map(|case| Job { splits: 1, ..job(case, order) }).collect::<Vec<_>>();
             let player = Player::new(variant, &[]).expect("the kernel compiles for the CPU");
             let output = player.results(&jobs).expect("it runs");
             let mut rest = &output[..];

@@ -369,18 +369,27 @@ fn caught<T: Subject>(
     let mut order = killers.lock().expect("no panic").clone();
     order.extend((0..cases.len()).filter(|at| !order.contains(at)).collect::<Vec<_>>());
     order.retain(|&at| player.variant.takes(cases[at].problem()));
-    // Most die early: there is no need to run the rest.
-    order.chunks(15).find_map(|some| {
+    // Most die of what the last ones died of: a few cases at first, then ever more in one process.
+    let (mut rest, mut count) = (&order[..], 1);
+    while !rest.is_empty() {
+        let (some, later) = rest.split_at(count.min(rest.len()));
         let chosen: Vec<&T> = some.iter().map(|&at| cases[at]).collect();
-        let fault = T::check(&player, &chosen).into_iter().next()?;
-        if let Some(at) = fault.case {
-            let mut killers = killers.lock().expect("no panic");
-            killers.retain(|&killer| killer != some[at]);
-            killers.insert(0, some[at]);
+        if let Some(fault) = T::check(&player, &chosen).into_iter().next() {
+            // A process that died with a single case died of it.
+            if let Some(at) = fault.case.or((some.len() == 1).then_some(0)) {
+                let mut killers = killers.lock().expect("no panic");
+                killers.retain(|&killer| killer != some[at]);
+                killers.insert(0, some[at]);
+            }
+            return Some(fault.what);
         }
-        Some(fault.what)
-    })
+        (rest, count) = (later, (2 * count).min(MOST_AT_ONCE));
+    }
+    None
 }
+
+/// Cases that one process runs of a mutant.
+const MOST_AT_ONCE: usize = 16;
 
 /// Each mutant of these files, two at a time.
 fn check_all<T: Subject>(mutants: &[(Variant, &str, Mutant)], cases: &[&T]) {

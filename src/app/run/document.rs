@@ -172,7 +172,7 @@ impl Document {
             self.checking = Some(Job::start(ctx, move |signals| {
                 scene.own.get_or_init(|| {
                     let (run, source) = (&scene.settings.run, &scene.source);
-                    run.keeps_to(source).then(|| OwnVerdict::of_run(run, source))?
+                    run.keeps_to(source).then(|| OwnVerdict::known_of_run(run, source))?
                 });
                 if let Err(fault) = scene.carry_out(signals) {
                     return (generation, Check::NotComputed(fault.sentence()));

@@ -2,6 +2,7 @@
 
 pub mod at_once;
 pub mod document;
+pub mod exact;
 pub mod export;
 pub mod file_dialog;
 pub mod flows;
@@ -19,6 +20,7 @@ pub mod overview;
 pub mod own_verdict;
 pub mod pair;
 pub mod refusal;
+pub mod remembered;
 pub mod row;
 pub mod said;
 pub mod scene;

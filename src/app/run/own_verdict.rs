@@ -1,5 +1,9 @@
 //! What a file says that it computed, held against exact attention: where it is wrong first, and which known bug gives it.
 
+use std::sync::Arc;
+
+use crate::app::run::exact;
+use crate::app::run::remembered::Remembered;
 use crate::attention::Input;
 use crate::attention::diagnosis::{OfTensor, WrongGradient};
 use crate::attention::expected::{FORWARD, SINKS, place};
@@ -34,8 +38,17 @@ pub struct OwnVerdict {
 }
 
 impl OwnVerdict {
+    /// [`Self::of_run`], worked out once.
+    pub fn known_of_run(run: &RunSpec, source: &Arc<Input>) -> Option<Self> {
+        type Asked = (RunSpec, Arc<Input>);
+        static KNOWN: Remembered<Asked, Option<OwnVerdict>> = Remembered::new();
+        let numbers = 2 * exact::numbers(&source.problem);
+        let known = KNOWN.get((run.clone(), source.clone()), numbers, |(run, source)| Self::of_run(run, source));
+        (*known).clone()
+    }
+
     /// Of `source` under what `run` chooses of it, in the places of that run. `None` of a file that has neither.
-    pub fn of_run(run: &RunSpec, source: &Input) -> Option<Self> {
+    fn of_run(run: &RunSpec, source: &Input) -> Option<Self> {
         // One schedule changes no number: sequences are held against attention one by one.
         let apart = RunSpec { varlen: None, ..run.clone() };
         let text = algorithm::by_name(ALGORITHM)?;

@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::app::run::exact;
 use crate::app::run::job::Signals;
 use crate::app::run::overview::Overview;
 use crate::app::run::own_verdict::{OwnVerdict, OwnWrong};
 use crate::app::run::refusal;
 use crate::app::run::settings::Settings;
 use crate::attention::error_rule::{Errors, max_error};
-use crate::attention::expected::{self, FORWARD, GRADIENTS};
+use crate::attention::expected::{FORWARD, GRADIENTS};
 use crate::attention::oracle::Output;
 use crate::attention::{Compared, Expected, Input, Problem, conversion};
 use crate::machine::{self, Fault, FirstWrong, Group, Judged, Run};
@@ -285,13 +286,13 @@ impl Check {
     fn of_output(scene: &FinishedRun, got: &Output) -> Self {
         let (batch, head, plan) = (scene.settings.run.batch(), scene.settings.run.head(), scene.plan());
         let stored = algorithm::stored(&scene.schedule().algorithm, plan);
-        let (reference, bound) = expected::forward(&scene.input.problem, (batch, head), plan.precision, stored);
+        let (reference, bound) = &*exact::forward(&scene.input.problem, (batch, head), plan.precision, stored);
         let errors = Errors::between(got, &reference.exact);
-        let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(&reference, &bound));
-        let (plain, exact) = (reference.plain.o, reference.exact);
+        let (_, wrong) = Self::compare(scene, &scene.group(), &Expected::of_forward(reference, bound));
+        let (plain, exact) = (reference.plain.o, &reference.exact);
         let rounded = exact.o.mapv(|x| conversion::stored(x, plan.precision.of_output()));
         let rounding = max_error(&rounded, &exact.o);
-        Check::Done { errors, bound, plain, rounding, wrong, exact: Arc::new(exact) }
+        Check::Done { errors, bound: *bound, plain, rounding, wrong, exact: Arc::new(exact.clone()) }
     }
 
     /// Errors with why there is nothing to hold the results against.
@@ -307,9 +308,9 @@ impl Check {
         let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
         let stored = algorithm::stored_for_gradients(algorithm, plan);
         let at = (group.batch, group.heads.clone());
-        let (mut of_queries, of_keys) = expected::backward(group.problem, at, &d_o, plan.precision, stored)?;
-        let of_head = of_queries.swap_remove(scene.picked());
-        let expected: Vec<Expected> = std::iter::once(of_head).chain(of_keys).collect();
+        let exact = exact::backward(group.problem, at, &d_o, plan.precision, stored);
+        let (of_queries, of_keys) = (*exact).as_ref().map_err(Clone::clone)?;
+        let expected: Vec<Expected> = std::iter::once(&of_queries[scene.picked()]).chain(of_keys).cloned().collect();
         let (compared, wrong) = Self::compare(scene, &group, &expected);
         Ok(Check::Gradients { compared, wrong })
     }

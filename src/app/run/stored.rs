@@ -28,7 +28,7 @@ pub struct Stored {
 
 /// The blocks of one tensor: query blocks, and by key block or split; thinned out where there are many.
 #[derive(PartialEq)]
-struct StoredBlocks {
+pub struct StoredBlocks {
     tensor: Tensor,
     axes: [Option<Axis>; 2],
     cols: usize,
@@ -84,9 +84,12 @@ impl Stored {
 
     /// How far the writing of a block has come after `cursor` steps. `None` of a tensor that no line writes.
     pub fn progress(&self, tensor: Tensor, place: Place, cursor: u64) -> Option<TileProgress> {
-        let blocks = self.tensors.iter().find(|blocks| blocks.tensor == tensor)?;
-        let (first, end) = blocks.cells.get(blocks.index(place)?).copied()?;
-        Some(TileProgress::between(first, end, cursor))
+        self.of(tensor)?.progress(place, cursor)
+    }
+
+    /// The blocks of a tensor; `None` of one that no line writes.
+    pub fn of(&self, tensor: Tensor) -> Option<&StoredBlocks> {
+        self.tensors.iter().find(|blocks| blocks.tensor == tensor)
     }
 }
 
@@ -103,6 +106,12 @@ impl StoredBlocks {
         let strides = axes.map(|axis| count(axis).div_ceil(MOST_CELLS).max(1));
         let [rows, cols] = [0, 1].map(|n| count(axes[n]).div_ceil(strides[n]).max(1));
         Self { tensor, axes, cols, strides, cells: vec![(0, 0); rows * cols] }
+    }
+
+    /// How far the writing of a block has come after `cursor` steps; `None` for a place without the axes.
+    pub fn progress(&self, place: Place, cursor: u64) -> Option<TileProgress> {
+        let (first, end) = self.cells.get(self.index(place)?).copied()?;
+        Some(TileProgress::between(first, end, cursor))
     }
 
     /// `None` for a place without the axes. Neighbours share a cell where there are many.

@@ -57,7 +57,7 @@ pub use understood::Understood;
 pub use varlen::Varlen;
 
 /// A problem with its origin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     pub problem: Problem,
     /// The file's name, or the spec of a random input.
@@ -91,7 +91,7 @@ pub struct Input {
 }
 
 /// What a capture says about itself; for people, and for checking. Empty or `None` where it says nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct About {
     pub model: Option<String>,
     pub layer: Option<usize>,

@@ -67,7 +67,7 @@ pub enum MaskKind {
 }
 
 /// What a file was taken for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
     /// For Q, K and V: what the file calls them, and their element kind.
     pub arrays: Vec<(String, &'static str)>,

@@ -1,6 +1,7 @@
 //! Compare: the run that is open (A) beside another run of the same input (B), under one cursor. Two maps, two meters to
 //! one scale, one sentence; never two stages.
 
+mod choices;
 mod why;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::app::panels::parts::withheld;
 use crate::app::panels::{far, grid};
 use crate::app::run::ghosts::Ghosts;
 use crate::app::run::lock::Lock;
-use crate::app::run::pair::{Choices, Other, Rescales};
+use crate::app::run::pair::{Other, Rescales};
 use crate::app::run::said::{NOT_MODELLED, per_tensor};
 use crate::app::run::scene::{Check, FinishedRun};
 use crate::app::run::settings::Settings;
@@ -29,10 +30,9 @@ use crate::app::run::snapshot::Snapshot;
 use crate::app::state::compare::{BothAt, Compare};
 use crate::app::state::seen::Look;
 use crate::app::tongue::words::{fill, say, tr};
-use crate::attention::Precision;
 use crate::machine::Totals;
 use crate::number::{bytes, compact, grouped, short};
-use crate::schedule::{Algorithm, Part, RunSpec, Tiling, algorithm};
+use crate::schedule::{Part, Tiling};
 use crate::sentence::Sentence;
 
 pub static PANEL: Panel = Panel {
@@ -69,8 +69,6 @@ const FACTS: f32 = 176.0;
 /// Width that they need at least, and where there is more than enough.
 const LEAST_FACTS: f32 = 150.0;
 const BESIDE: f32 = 280.0;
-/// Width of the names of three texts and of a menu of the others.
-const ROOM_FOR_NAMES: f32 = 300.0;
 /// A map of the whole width is at least so high.
 const LEAST_MAP: f32 = 180.0;
 
@@ -198,7 +196,7 @@ pub fn show(
         if is_bare {
             name(ui, "B", &compare.settings(&look.scene.settings));
         } else {
-            choices(ui, look.scene, compare, messages);
+            choices::show(ui, look.scene, compare, messages);
         }
         match (&b, &other) {
             (Some(b), _) => side(ui, b, sizes, (most, scale), textures),
@@ -311,82 +309,6 @@ fn title_of_a(ui: &mut Ui, settings: &Settings) {
     line(ui, |ui| {
         ui.label(format!("Br {br}, Bc {bc}, {}", settings.run.precision().name()));
     });
-}
-
-/// What B is, to be changed.
-fn choices(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<Message>) {
-    let settings = compare.settings(&a.settings);
-    let (mut chosen, old) = (compare.choices(), compare.choices());
-    line(ui, |ui| {
-        ui.label(RichText::new("B").size(theme::HEADING).strong());
-        let all = texts(a, compare);
-        // The first three are the papers' own; where there is no room for them they are with the others.
-        let beside = if ui.available_width() < ROOM_FOR_NAMES { 0 } else { algorithm::ALL.len() };
-        let (names, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|of| algorithm::ALL.iter().take(beside).any(|known| *known == of));
-        chosen.algorithm = names.iter().fold(chosen.algorithm.take(), |chosen, of| text(ui, of, &settings).or(chosen));
-        let is_other = others.contains(&settings.algorithm);
-        let shown = if is_other { settings.algorithm.short_name() } else { tr(ui.ctx(), "More") }.to_owned();
-        // All are in sight: a list that scrolls hides its last.
-        let combo = egui::ComboBox::from_id_salt("algorithm of B").width(64.0).height(400.0).selected_text(shown);
-        let response = combo.show_ui(ui, |ui| {
-            for of in &others {
-                chosen.algorithm = text(ui, of, &settings).or(chosen.algorithm.take());
-            }
-        });
-        let name = tr(ui.ctx(), "Other algorithms of B");
-        response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name));
-    });
-    line(ui, |ui| {
-        let plan = a.plan();
-        let mut tiling = settings.tiling();
-        let drag = egui::DragValue::new(&mut tiling.br).range(1..=plan.n_q).speed(0.1).prefix("Br ");
-        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block rows"));
-        let drag = egui::DragValue::new(&mut tiling.bc).range(1..=plan.n_k).speed(0.1).prefix("Bc ");
-        ui.add(drag).accessible_name(tr(&ui.ctx().clone(), "B block keys"));
-        if tiling != settings.tiling() {
-            chosen.tiling = Some(tiling);
-        }
-        if let Some(precision) = precision(ui, settings.run.precision()) {
-            chosen.precision = Some(precision);
-        }
-        if chosen != Choices::default() && ui.button(tr(ui.ctx(), "as A")).clicked() {
-            chosen = Choices::default();
-        }
-    });
-    if chosen != old {
-        messages.push(Message::Compare(CompareMessage::Choose(chosen)));
-    }
-}
-
-/// What B can run of the input of `a`: every text of the program, and those that were opened.
-fn texts(a: &FinishedRun, compare: &Compare) -> Vec<Algorithm> {
-    // How many splits there are is said for whichever text has some.
-    let run = RunSpec { splits: None, ..a.settings.run.clone() };
-    let all = algorithm::of_program().cloned().chain(compare.opened().cloned());
-    all.filter(|of| run.check_text(of).is_ok()).collect()
-}
-
-/// A text that B can be; gives it where it is chosen.
-fn text(ui: &mut Ui, of: &Algorithm, settings: &Settings) -> Option<Algorithm> {
-    let is_chosen = settings.algorithm == *of;
-    let response = ui.selectable_label(is_chosen, of.short_name()).on_hover_text(tr(&ui.ctx().clone(), of.title()));
-    let name = fill(ui.ctx(), "B algorithm: {0}", &[&of.short_name()]);
-    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_chosen, &name));
-    response.clicked().then(|| of.clone())
-}
-
-fn precision(ui: &mut Ui, current: Precision) -> Option<Precision> {
-    let mut precision = current;
-    let combo = egui::ComboBox::from_id_salt("precision of B").width(64.0).selected_text(current.name());
-    let response = combo.show_ui(ui, |ui| {
-        for choice in Precision::ALL {
-            ui.selectable_value(&mut precision, choice, choice.name());
-        }
-    });
-    let name = fill(ui.ctx(), "B precision: {0}", &[&current.name()]);
-    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &name));
-    (precision != current).then_some(precision)
 }
 
 /// A map with the facts, and the meter below.

@@ -1,5 +1,7 @@
 //! HBM, the ground of the map: the tensors around the plane with their blocks, and the words of the tokens.
 
+use std::ops::Range;
+
 use eframe::egui::{Align2, Rect, Sense, Shape, Stroke, StrokeKind, Vec2, pos2, vec2};
 
 use crate::app::panels::far::layout::{self, Band, Flank};
@@ -183,7 +185,7 @@ fn paint_strip(map: &Map<'_>, strip: &Band) {
 }
 
 /// Tokens of block `n`, along the strip.
-fn block(map: &Map<'_>, strip: &Band, n: usize) -> std::ops::Range<usize> {
+fn block(map: &Map<'_>, strip: &Band, n: usize) -> Range<usize> {
     let plan = map.look.scene.plan();
     if is_along_keys(strip) { plan.cols(n) } else { plan.rows(n) }
 }
@@ -198,11 +200,17 @@ fn written(map: &Map<'_>, strip: &Band) {
     let hue = palette.tensor(strip.tensor);
     let seen = map.window.blocks(usize::from(!is_along_keys(strip)));
     let stride = seen.len().div_ceil(MOST_BLOCKS).max(1);
-    for n in seen.step_by(stride) {
-        let last = n + stride - 1;
-        let tokens = block(map, strip, n).start..block(map, strip, last).end;
+    let blocks = look.scene.map.stored.of(strip.tensor);
+    let progress = |n: usize| blocks.and_then(|blocks| blocks.progress(place(strip, n), look.snapshot.cursor));
+    let parts: Vec<(Range<usize>, Option<TileProgress>)> = seen
+        .step_by(stride)
+        .map(|n| (block(map, strip, n).start..block(map, strip, n + stride - 1).end, progress(n)))
+        .collect();
+    // Neighbours that are done are one part.
+    for same in parts.chunk_by(|(_, one), (_, next)| one == next && *one == Some(TileProgress::Done)) {
+        let tokens = same[0].0.start..same[same.len() - 1].0.end;
         let part = map.window.part(strip, &tokens);
-        match look.scene.map.stored.progress(strip.tensor, place(strip, n), look.snapshot.cursor) {
+        match same[0].1 {
             Some(TileProgress::Done) => {
                 map.ui.painter().rect_filled(part, 0.0, palette.pale(hue));
             }
@@ -218,7 +226,7 @@ fn place(strip: &Band, n: usize) -> Place {
 }
 
 /// The tokens of the block that is on chip now.
-fn on_chip(map: &Map<'_>, strip: &Band) -> Option<std::ops::Range<usize>> {
+fn on_chip(map: &Map<'_>, strip: &Band) -> Option<Range<usize>> {
     let place = map.look.snapshot.place_of(strip.tensor.name())?;
     if strip.split.is_some() && strip.split != place.s() {
         return None;

@@ -4,7 +4,7 @@
 use eframe::egui::{Color32, ColorImage, Rect, Shape, Stroke, StrokeKind, vec2};
 
 use crate::app::run::ghosts::{self, Ghosts};
-use crate::app::run::stored::TileProgress;
+use crate::app::run::stored::{StoredBlocks, TileProgress};
 use crate::attention::TileClass;
 use crate::schedule::language::{Action, Axis};
 use crate::schedule::{Place, Tensor};
@@ -35,12 +35,13 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
     painter.rect_filled(layout.plane, 0.0, palette.background);
     let at = GridAt::of(map.look);
     let front = front_sheet(map);
+    let sheet = front.map(|tensor| Sheet(at.scene.map.stored.of(tensor)));
     let grid = &at.scene.map.grid;
     let cell = vec2(layout.plane.width() / grid.cols as f32, layout.plane.height() / grid.rows as f32)
         / map.window.seen().size();
     if cell.min_elem() < DRAWN_CELL {
         let color =
-            |row, col| at.cell(row, col).map_or(palette.background, |cell| color_of(map, front, (row, col), &cell));
+            |row, col| at.cell(row, col).map_or(palette.background, |cell| color_of(map, sheet, (row, col), &cell));
         let key = (at.key(ui), front.map(Tensor::name));
         let texture = textures.get(ui.ctx(), names[0], key, (grid.rows, grid.cols), color);
         painter.image(texture, layout.plane, map.window.seen(), theme::NO_TINT);
@@ -51,7 +52,7 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
             let texture = textures.picture(ui.ctx(), names[1], key, || pattern(map, &at, ghosts));
             painter.image(texture, layout.plane, map.window.seen(), theme::NO_TINT);
         }
-        cells(map, &at, front, ghosts.is_some());
+        cells(map, &at, sheet, ghosts.is_some());
     }
     edge(map);
     row(map);
@@ -111,7 +112,11 @@ pub fn skipped(palette: &Palette) -> Color32 {
     palette.hbm
 }
 
-fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), cell: &Cell) -> Color32 {
+/// The tensor of tiles that lies in front: the blocks that lines write of it; none of one that is given.
+#[derive(Clone, Copy)]
+struct Sheet<'a>(Option<&'a StoredBlocks>);
+
+fn color_of(map: &Map<'_>, front: Option<Sheet<'_>>, (row, col): (usize, usize), cell: &Cell) -> Color32 {
     let (look, palette) = (map.look, map.palette);
     let progress = cell.progress(look.snapshot.cursor);
     let scene = look.scene;
@@ -119,7 +124,7 @@ fn color_of(map: &Map<'_>, front: Option<Tensor>, (row, col): (usize, usize), ce
         let grid = &scene.map.grid;
         let place = Place::new(Some(row * grid.row_stride), Some(col * grid.col_stride));
         // What is given lies there whole.
-        return match scene.map.stored.progress(front, place, look.snapshot.cursor) {
+        return match front.0.and_then(|blocks| blocks.progress(place, look.snapshot.cursor)) {
             Some(TileProgress::Done) | None => palette.done,
             Some(TileProgress::Begun) => palette.accent_soft,
             Some(TileProgress::Ahead | TileProgress::Never) => palette.background,
@@ -207,7 +212,7 @@ fn cover<'r>(
 }
 
 /// Each tile with its fill, unless a picture has that, the sign of the mask and its edge.
-fn cells(map: &Map<'_>, at: &GridAt<'_>, front: Option<Tensor>, is_filled: bool) {
+fn cells(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<Sheet<'_>>, is_filled: bool) {
     let (plan, grid) = (map.look.scene.plan(), &at.scene.map.grid);
     let painter = map.ui.painter().with_clip_rect(map.layout.plane.intersect(map.ui.clip_rect()));
     let range = |axis: usize, stride: usize, count: usize| {
@@ -222,7 +227,7 @@ fn cells(map: &Map<'_>, at: &GridAt<'_>, front: Option<Tensor>, is_filled: bool)
             let cols = plan.cols(j).start..plan.cols(j + grid.col_stride - 1).end;
             let rect = map.window.tile(&rows, &cols);
             if !is_filled {
-                painter.rect_filled(rect, 0.0, color_of(map, front, (row, col), &cell));
+                painter.rect_filled(rect, 0.0, color_of(map, sheet, (row, col), &cell));
             }
             let is_worked_on = cell.progress(at.cursor) != TileProgress::Never;
             // Also where all is hidden, unless that is left out.
