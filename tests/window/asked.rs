@@ -5,7 +5,8 @@ use std::fs;
 
 use crate::painted::all_painted;
 use crate::stage_support::{
-    all_text, choose, click, command, drop_files, open_as, open_with, options, press, settle, type_text, value, word,
+    all_text, choose, click, command, drop_files, open_as, open_with, options, press, rest, settle, type_text, value,
+    word,
 };
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Vec2};
 use egui_kittest::Harness;
@@ -51,7 +52,7 @@ fn the_first_controls_of_every_build_are_in_sight() {
         for (lesson, beat) in all {
             let options = AppOptions { language: Some(language), ..at(lesson, beat) };
             let mut harness = open_with(&options);
-            harness.run_steps(20);
+            rest(&mut harness);
             let of = format!("{lesson}.{beat} {language:?}");
             let rect = |name: &str| harness.get_by_label(word(language, name)).rect();
             let (run, back, head) = (rect("Run it"), rect("Back"), rect("Close the lesson"));
@@ -72,7 +73,7 @@ fn the_first_controls_of_every_build_are_in_sight() {
 #[test]
 fn cards_are_placed_and_taken_back_by_clicks() {
     let mut harness = open_with(&at(1, 5));
-    harness.run_steps(20);
+    rest(&mut harness);
     let filling = |harness: &Harness<'_, App>| harness.state().lesson().expect("a lesson").work.filling.clone();
     assert!(filling(&harness).iter().all(Option::is_none));
     let name = all_text(&harness)
@@ -99,7 +100,7 @@ fn pointer(harness: &mut Harness<'_, App>, pos: Pos2, pressed: Option<bool>) {
 #[test]
 fn a_dragged_card_is_seen_and_lands() {
     let mut harness = open_with(&at(1, 5));
-    harness.run_steps(20);
+    rest(&mut harness);
     // What is written about the pointer.
     let at_pointer = |harness: &Harness<'_, App>| -> Vec<String> {
         let at = harness.ctx.input(|input| input.pointer.latest_pos()).unwrap_or_default();

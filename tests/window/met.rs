@@ -2,8 +2,8 @@
 //! back, and how success is told.
 
 use crate::stage_support::{
-    click, command, cursor, drop_files, grouped, open, open_as, open_with, options, press, seek, settle, type_text,
-    value,
+    click, command, cursor, drop_files, grouped, open, open_as, open_with, options, press, rest, seek, settle,
+    type_text, value,
 };
 use eframe::egui::{Event, Key, Modifiers, Vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -333,7 +333,7 @@ fn the_reasons_of_an_answer_fit_the_screen() {
             let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: true }));
             let options = AppOptions { lesson, is_presenting: true, language: Some(language), ..options() };
             let mut harness = open_as(None, &options, Vec2::new(width, height), 1.0);
-            harness.run_steps(20);
+            rest(&mut harness);
             let place = harness.get_by_label_contains(last).rect();
             let screen = harness.ctx.content_rect();
             assert!(place.bottom() <= screen.bottom(), "{last}: {place:?} of {screen:?}");

@@ -2,7 +2,7 @@
 //! texts whose tensors have long names.
 
 use crate::painted::all_painted;
-use crate::stage_support::{open_with, options, press, seek};
+use crate::stage_support::{open_with, options, press, rest, seek};
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use tilescope::app::{App, AppOptions, Link};
@@ -67,7 +67,7 @@ fn no_name_of_a_tensor_is_cut() {
                 (Modifiers::NONE, Key::Num4),
             ] {
                 press(&mut harness, modifiers, key);
-                harness.run_steps(20);
+                rest(&mut harness);
                 faults.extend(cut(&harness, &names).into_iter().map(|text| format!("{name} {at} {key:?}: {text:?}")));
             }
         }

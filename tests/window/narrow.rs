@@ -2,7 +2,7 @@
 //! sight.
 
 use crate::painted::{all_painted, lies_over};
-use crate::stage_support::{open_as, options, press, value, word};
+use crate::stage_support::{open_as, options, press, rest, value, word};
 use eframe::egui::{Key, Modifiers, Rect, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -35,7 +35,7 @@ fn no_text_lies_over_another_in_a_small_window() {
             press(&mut harness, NONE, view);
             let beats = if view == Key::Num3 { 12 } else { 2 };
             for beat in 0..beats {
-                harness.run_steps(20);
+                rest(&mut harness);
                 let faults = overlaps(&harness).into_iter();
                 all.extend(faults.map(|fault| format!("{size} {language:?} {view:?} {beat}: {fault}")));
                 press(&mut harness, NONE, Key::Period);
@@ -70,7 +70,7 @@ fn no_text_of_a_lesson_lies_over_another_in_a_small_window() {
             let lesson = Some((3, Position { beat, is_revealed: false }));
             let options = AppOptions { lesson, language: Some(language), ..options() };
             let mut harness = open_as(None, &options, size, 1.0);
-            harness.run_steps(20);
+            rest(&mut harness);
             let faults = overlaps(&harness).into_iter();
             all.extend(faults.map(|fault| format!("{size} {language:?} 4.{}: {fault}", beat + 1)));
         }
@@ -92,7 +92,7 @@ fn a_question_and_its_field_are_in_sight() {
                 let lesson = Some((index, Position { beat, is_revealed: false }));
                 let options = AppOptions { lesson, language: Some(language), ..options() };
                 let mut harness = open_as(None, &options, SIZES[1], 1.0);
-                harness.run_steps(20);
+                rest(&mut harness);
                 let rect = |name| harness.get_by_label(word(language, name)).rect();
                 let (caption, field, below) = (rect("Predict"), rect("Your answer"), rect("Back"));
                 let head = rect("Close the lesson");

@@ -1,7 +1,7 @@
 //! What is painted while a lesson is presented: no text lies over another, none is cut, and the map marks the row that is
 //! meant.
 
-use crate::stage_support::{open_as, open_with, options, presented_picture, press, value, word};
+use crate::stage_support::{open_as, open_with, options, presented_picture, press, rest, value, word};
 use eframe::egui::epaint::{Shape, TextShape};
 use eframe::egui::{FontFamily, Key, Modifiers, Rect, Vec2, vec2};
 use egui_kittest::Harness;
@@ -149,8 +149,7 @@ fn faults_of(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> 
             if has_choices && is_voting == harness.query_by_label(&first_choice(harness, language)).is_none() {
                 press(harness, Modifiers::NONE, Key::V);
             }
-            // What sizes itself by its content needs a few frames more.
-            harness.run_steps(20);
+            rest(harness);
             let at = format!("{}{}", theme.name(), if is_voting { ", voting" } else { "" });
             all.extend(faults(harness, language).into_iter().map(|fault| format!("{at}: {fault}")));
         }
@@ -159,7 +158,7 @@ fn faults_of(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> 
         press(harness, Modifiers::NONE, Key::V);
     }
     press(harness, Modifiers::NONE, Key::T);
-    harness.run_steps(20);
+    rest(harness);
     // Where a second sentence takes its height, what is asked may be scrolled.
     let is_scrolled = |fault: &String| fault.ends_with(SCROLLED);
     let faults = faults(harness, language).into_iter().filter(|fault| !is_scrolled(fault));

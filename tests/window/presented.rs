@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use crate::painted::{Painted, all_painted, lies_over, texts};
-use crate::stage_support::{all_text, click, command, open_as, open_with, options, press, seek, settle, value};
+use crate::stage_support::{all_text, click, command, open_as, open_with, options, press, rest, seek, settle, value};
 use eframe::egui::epaint::Shape;
 use eframe::egui::{
     Context, Event, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2, ViewportInfo, pos2, vec2,
@@ -23,7 +23,7 @@ fn presented(lesson: usize, beat: usize, size: Vec2) -> Harness<'static, App> {
     let lesson = Some((lesson - 1, Position { beat: beat - 1, is_revealed: false }));
     let mut harness = open_as(None, &AppOptions { lesson, is_presenting: true, ..options() }, size, 1.0);
     harness.set_size(size / harness.ctx.zoom_factor());
-    harness.run_steps(20);
+    rest(&mut harness);
     harness
 }
 

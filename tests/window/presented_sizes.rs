@@ -41,7 +41,7 @@ fn out_of_sight(harness: &Harness<'_, App>) -> Vec<String> {
 }
 
 /// Frames until nothing is under way, or the size stays for so many that nothing is judged any more.
-fn rest(harness: &mut Harness<'_, App>) {
+fn size_rests(harness: &mut Harness<'_, App>) {
     let (mut zoom, mut same) = (0.0, 0);
     for _ in 0..MOST_FRAMES {
         harness.step();
@@ -60,7 +60,7 @@ fn wrong(harness: &mut Harness<'_, App>, language: Language) -> Vec<String> {
         harness.key_press_modifiers(Modifiers::COMMAND, Key::Plus);
         harness.step();
     }
-    rest(harness);
+    size_rests(harness);
     let part = harness.ctx.zoom_factor() / LEAST;
     if part < 1.01 {
         return Vec::new();

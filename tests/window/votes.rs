@@ -1,7 +1,7 @@
 //! A class votes while a lesson is presented: what is seen of it before, between and after its rounds, and that it stays.
 
 use crate::painted::all_painted;
-use crate::stage_support::{all_text, click, command, open_as, options, press, value, word};
+use crate::stage_support::{all_text, click, command, open_as, options, press, rest, value, word};
 use eframe::egui::epaint::Shape;
 use eframe::egui::{Color32, Key, Modifiers, Rect, Vec2};
 use egui_kittest::Harness;
@@ -219,7 +219,7 @@ fn a_build_and_a_talk_without_a_lesson_are_not_voted_on() {
 #[test]
 fn no_choice_is_cut_at_any_moment_of_a_vote() {
     let is_whole = |harness: &mut Harness<'_, App>, at: &str| {
-        harness.run_steps(20);
+        rest(harness);
         let painted = all_painted(harness);
         for one in &painted {
             assert!(!one.is_cut, "{at}: {:?} is cut", one.text);

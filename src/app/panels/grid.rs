@@ -55,6 +55,11 @@ impl<'a> GridAt<'a> {
         Some(if self.hides_classes { plain } else { cell })
     }
 
+    /// How far the work on a tile has come, as it may be shown.
+    pub fn progress(&self, cell: &Cell) -> TileProgress {
+        if self.hides_classes { TileProgress::Ahead } else { cell.progress(self.cursor) }
+    }
+
     /// What its colours depend on: less than the cursor, so that most steps repaint nothing.
     pub fn key(&self, ui: &Ui) -> impl std::hash::Hash {
         let grid = &self.scene.map.grid;

@@ -174,6 +174,11 @@ impl Grid {
         (col < self.cols).then(|| self.cells.get(row * self.cols + col)).flatten()
     }
 
+    /// All of them, row by row.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
     /// Where tile (i, j) is shown.
     pub fn position(&self, i: usize, j: usize) -> (usize, usize) {
         (i / self.row_stride, j / self.col_stride)
@@ -314,6 +319,26 @@ mod tests {
             assert!(last.end > last.first && last.end <= schedule.len(), "{name}");
             assert_eq!(map.grid.cell(0, 255).unwrap().class, TileClass::Skipped, "{name}");
             assert!(map.strip.columns.iter().all(|column| column.at(0.5).is_some()), "{name}");
+        }
+    }
+
+    /// The blocks of a tensor of tiles are those of the grid, also where both are thinned out.
+    #[test]
+    fn a_tensor_of_tiles_has_the_cells_of_the_grid() {
+        for (n, block) in [(8, 4), (1030, 2)] {
+            let schedule = schedule(n, block, "standard");
+            let map = Overview::new(&schedule, 0);
+            let scores = map.stored.of(crate::schedule::Tensor::known("S").unwrap()).unwrap();
+            let mut seen = [0; 4];
+            for (row, col) in (0..map.grid.rows).flat_map(|row| (0..map.grid.cols).map(move |col| (row, col))) {
+                let place = Place::new(Some(row * map.grid.row_stride), Some(col * map.grid.col_stride));
+                for cursor in [0, schedule.len() / 4, schedule.len()] {
+                    let found = scores.cell_progress(row, col, cursor);
+                    assert_eq!(Some(found), scores.progress(place, cursor), "{n} {row},{col} {cursor}");
+                    seen[found as usize] += 1;
+                }
+            }
+            assert!(seen.iter().filter(|count| **count > 0).count() >= 2, "{n}: {seen:?}");
         }
     }
 

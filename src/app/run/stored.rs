@@ -114,6 +114,12 @@ impl StoredBlocks {
         Some(TileProgress::between(first, end, cursor))
     }
 
+    /// The same of a tensor of tiles, by a row and column of the grid of tiles, which is thinned out alike.
+    pub fn cell_progress(&self, row: usize, col: usize, cursor: u64) -> TileProgress {
+        let (first, end) = self.cells.get(row * self.cols + col).copied().unwrap_or_default();
+        TileProgress::between(first, end, cursor)
+    }
+
     /// `None` for a place without the axes. Neighbours share a cell where there are many.
     fn index(&self, place: Place) -> Option<usize> {
         let at = |axis: Option<Axis>| axis.map_or(Some(0), |axis| place.at(axis));

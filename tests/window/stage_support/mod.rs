@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::epaint::Shape;
 use eframe::egui::{self, Color32, Event, Key, Modifiers, Rect, Vec2};
@@ -41,17 +41,31 @@ pub fn open_as(input: Option<Input>, options: &AppOptions, size: Vec2, scale: f3
     harness
 }
 
-/// Frames until no work is under way.
+/// Frames until no work is under way. What takes long is asked for less often: each frame takes time from the work.
 pub fn settle(harness: &mut Harness<'_, App>) {
-    for _ in 0..60_000 {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(300) {
         harness.step();
         if !harness.state().is_busy() {
             harness.run_steps(3);
             return;
         }
-        sleep(Duration::from_millis(1));
+        sleep((begun.elapsed() / 8).clamp(Duration::from_millis(1), Duration::from_millis(20)));
     }
     panic!("work went on for long");
+}
+
+/// Frames until what is painted stays the same: what sizes itself by its content takes a few.
+pub fn rest(harness: &mut Harness<'_, App>) {
+    let mut same = 0;
+    for _ in 0..20 {
+        let before = harness.output().shapes.clone();
+        harness.step();
+        same = if harness.output().shapes == before { same + 1 } else { 0 };
+        if same == 3 {
+            return;
+        }
+    }
 }
 
 /// The value of the named thing.

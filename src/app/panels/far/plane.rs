@@ -15,7 +15,6 @@ use crate::app::ink::draw::hatch;
 use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette};
 use crate::app::panels::grid::GridAt;
-use crate::app::run::overview::Cell;
 use crate::app::state::seen::Look;
 
 /// Cells from this width on are drawn one by one; only those on screen.
@@ -40,10 +39,8 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
     let cell = vec2(layout.plane.width() / grid.cols as f32, layout.plane.height() / grid.rows as f32)
         / map.window.seen().size();
     if cell.min_elem() < DRAWN_CELL {
-        let color =
-            |row, col| at.cell(row, col).map_or(palette.background, |cell| color_of(map, sheet, (row, col), &cell));
         let key = (at.key(ui), front.map(Tensor::name));
-        let texture = textures.get(ui.ctx(), names[0], key, (grid.rows, grid.cols), color);
+        let texture = textures.picture(ui.ctx(), names[0], key, || tiles(map, &at, sheet));
         painter.image(texture, layout.plane, map.window.seen(), theme::NO_TINT);
     } else {
         let ghosts = shown_ghosts(map);
@@ -116,29 +113,62 @@ pub fn skipped(palette: &Palette) -> Color32 {
 #[derive(Clone, Copy)]
 struct Sheet<'a>(Option<&'a StoredBlocks>);
 
-fn color_of(map: &Map<'_>, front: Option<Sheet<'_>>, (row, col): (usize, usize), cell: &Cell) -> Color32 {
-    let (look, palette) = (map.look, map.palette);
-    let progress = cell.progress(look.snapshot.cursor);
-    let scene = look.scene;
-    if let Some(front) = front.filter(|_| progress != TileProgress::Never) {
-        let grid = &scene.map.grid;
-        let place = Place::new(Some(row * grid.row_stride), Some(col * grid.col_stride));
-        // What is given lies there whole.
-        return match front.0.and_then(|blocks| blocks.progress(place, look.snapshot.cursor)) {
-            Some(TileProgress::Done) | None => palette.done,
-            Some(TileProgress::Begun) => palette.accent_soft,
-            Some(TileProgress::Ahead | TileProgress::Never) => palette.background,
+impl Sheet<'_> {
+    /// What is given lies there whole.
+    fn progress(self, (row, col): (usize, usize), cursor: u64) -> TileProgress {
+        self.0.map_or(TileProgress::Done, |blocks| blocks.cell_progress(row, col, cursor))
+    }
+}
+
+/// What a tile looks like: by how far the work on it has come, and by how far its block of the sheet in front is written.
+struct Tones {
+    worked: [Color32; 4],
+    written: [Color32; 4],
+}
+
+impl Tones {
+    fn of(map: &Map<'_>) -> Self {
+        use TileProgress::{Ahead, Begun, Done, Never};
+        let palette = map.palette;
+        let is_again = map.look.scene.schedule().algorithm.is_backward();
+        let worked = |progress| match progress {
+            Never => skipped(palette),
+            // A backward pass begins on what the forward pass computed and did not store.
+            Ahead if is_again => palette.empty,
+            Ahead => palette.background,
+            Begun => palette.accent_soft,
+            Done => done(palette, is_again),
         };
+        let written = |progress| match progress {
+            Never | Ahead => palette.background,
+            Begun => palette.accent_soft,
+            Done => palette.done,
+        };
+        let all = [Never, Ahead, Begun, Done];
+        Self { worked: all.map(worked), written: all.map(written) }
     }
-    let is_again = scene.schedule().algorithm.is_backward();
-    match progress {
-        TileProgress::Never => skipped(palette),
-        // A backward pass begins on what the forward pass computed and did not store.
-        TileProgress::Ahead if is_again => palette.empty,
-        TileProgress::Ahead => palette.background,
-        TileProgress::Begun => palette.accent_soft,
-        TileProgress::Done => done(palette, is_again),
+
+    /// `written` is of the sheet in front, where there is one.
+    fn color(&self, worked: TileProgress, written: Option<TileProgress>) -> Color32 {
+        match written.filter(|_| worked != TileProgress::Never) {
+            Some(written) => self.written[written as usize],
+            None => self.worked[worked as usize],
+        }
     }
+}
+
+/// A pixel for each tile. It is painted with every tile that is begun: of each cell, no more is asked than what it needs.
+fn tiles(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<Sheet<'_>>) -> ColorImage {
+    let (grid, tones, cursor) = (&at.scene.map.grid, Tones::of(map), at.cursor);
+    let worked = grid.cells().iter().map(|cell| at.progress(cell));
+    let pixels: Vec<Color32> = match sheet {
+        None => worked.map(|worked| tones.worked[worked as usize]).collect(),
+        Some(sheet) => {
+            let places = (0..grid.rows).flat_map(|row| (0..grid.cols).map(move |col| (row, col)));
+            places.zip(worked).map(|(place, worked)| tones.color(worked, Some(sheet.progress(place, cursor)))).collect()
+        }
+    };
+    ColorImage::new([grid.cols, grid.rows], pixels)
 }
 
 /// The weights of tiles that no tensor in HBM has, where the lesson does not ask for them.
@@ -170,7 +200,8 @@ fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts) -> ColorImage {
     let (plan, whole) = (map.look.scene.plan(), f64::from(ghosts::WHOLE));
     // A backward pass begins on what the forward pass computed and did not store.
     let [made, before] = [whole, 3.0 * whole].map(|limit| ramp(map.palette, limit));
-    let cover = |tile| cover(map, at, ghosts, tile, [&made, &before]);
+    let tones = Tones::of(map);
+    let cover = |tile| cover(map, at, (ghosts, &tones), tile, [&made, &before]);
     let blocks: Vec<usize> = (0..ghosts.cols).map(|col| plan.key_block(col * plan.n_k / ghosts.cols)).collect();
     let mut pixels = Vec::with_capacity(ghosts.rows * ghosts.cols);
     let (mut of_block, mut covers) = (None, Vec::with_capacity(ghosts.cols));
@@ -195,7 +226,7 @@ fn pattern(map: &Map<'_>, at: &GridAt<'_>, ghosts: &Ghosts) -> ColorImage {
 fn cover<'r>(
     map: &Map<'_>,
     at: &GridAt<'_>,
-    ghosts: &Ghosts,
+    (ghosts, tones): (&Ghosts, &Tones),
     (i, j): (usize, usize),
     [made, before]: [&'r Ramp; 2],
 ) -> Cover<'r> {
@@ -208,12 +239,12 @@ fn cover<'r>(
     if is_worked_on && map.look.scene.schedule().algorithm.is_backward() {
         return Cover::Weights(before);
     }
-    Cover::Plain(cell.map_or(map.palette.background, |cell| color_of(map, None, (cell_row, cell_col), &cell)))
+    Cover::Plain(cell.map_or(map.palette.background, |cell| tones.color(cell.progress(at.cursor), None)))
 }
 
 /// Each tile with its fill, unless a picture has that, the sign of the mask and its edge.
 fn cells(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<Sheet<'_>>, is_filled: bool) {
-    let (plan, grid) = (map.look.scene.plan(), &at.scene.map.grid);
+    let (plan, grid, tones) = (map.look.scene.plan(), &at.scene.map.grid, Tones::of(map));
     let painter = map.ui.painter().with_clip_rect(map.layout.plane.intersect(map.ui.clip_rect()));
     let range = |axis: usize, stride: usize, count: usize| {
         let blocks = map.window.blocks(axis);
@@ -227,7 +258,8 @@ fn cells(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<Sheet<'_>>, is_filled: bo
             let cols = plan.cols(j).start..plan.cols(j + grid.col_stride - 1).end;
             let rect = map.window.tile(&rows, &cols);
             if !is_filled {
-                painter.rect_filled(rect, 0.0, color_of(map, sheet, (row, col), &cell));
+                let written = sheet.map(|sheet| sheet.progress((row, col), at.cursor));
+                painter.rect_filled(rect, 0.0, tones.color(cell.progress(at.cursor), written));
             }
             let is_worked_on = cell.progress(at.cursor) != TileProgress::Never;
             // Also where all is hidden, unless that is left out.
