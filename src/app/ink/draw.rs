@@ -19,6 +19,28 @@ pub fn describe(response: &Response, name: &str, value: &str) {
     });
 }
 
+/// [`describe`] with what is worked out for it alone: the name, of the table or in words already, and the value. Nothing is
+/// where nobody reads it, as in most frames of most people.
+pub fn describe_as(response: &Response, told: impl FnOnce() -> [String; 2]) {
+    if is_read(response) {
+        let [name, value] = told();
+        describe(response, &name, &value);
+    }
+}
+
+/// `text` beside the pointer, worked out where it is seen or read.
+pub fn hint(response: Response, text: impl FnOnce() -> String) -> Response {
+    if is_read(&response) || response.hovered() || response.is_tooltip_open() {
+        return response.on_hover_text(text());
+    }
+    response
+}
+
+/// A screen reader, or a test, reads what is said of it.
+fn is_read(response: &Response) -> bool {
+    response.ctx.accesskit_node_builder(response.id, |_| ()).is_some()
+}
+
 /// A line of a table: a name on the left, on as many lines as it needs, a number at the right edge; the number can be read
 /// by its accessible name.
 pub fn value_row(ui: &mut Ui, name: &str, value: &str, accessible: &str) -> Response {

@@ -335,8 +335,9 @@ fn side(ui: &mut Ui, side: &Half<'_>, sizes: Sizes, (most, scale): (u64, f32), t
 /// The run as far as it has come.
 fn map_of(ui: &mut Ui, (room, inner): (Rect, Rect), side: &Half<'_>, scale: f32, textures: &mut Textures) {
     let response = ui.interact(room, ui.scope_id().with((side.letter, "grid")), Sense::hover());
-    let tile = grid::tile_text(ui.ctx(), side.look.snapshot.tile());
-    draw::describe(&response, &side.name(ui.ctx(), "schedule grid"), &tile);
+    draw::describe_as(&response, || {
+        [side.name(ui.ctx(), "schedule grid"), grid::tile_text(ui.ctx(), side.look.snapshot.tile())]
+    });
     // What can be pointed at in one map has another name than in the other.
     let ui = ui.new_child(egui::UiBuilder::new().id_salt(side.letter));
     far::picture(&ui, &side.look, (inner, scale), side.ghosts.as_deref(), side.textures, textures);

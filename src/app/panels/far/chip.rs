@@ -49,13 +49,11 @@ fn paint_slot(map: &Map<'_>, rect: Rect, buffer: &Buffer) {
         ink,
     );
     let response = ui.interact(rect.expand(2.0), ui.scope_id().with(("slot", &buffer.names)), Sense::hover());
-    let text = told(ui.ctx(), buffer, held.is_some());
-    draw::describe(
-        &response,
-        &fill(ui.ctx(), "{0} on chip", &[&list(ui.ctx(), &buffer.names)]),
-        &format!("{name}: {text}"),
-    );
-    response.on_hover_text(text);
+    let text = || told(ui.ctx(), buffer, held.is_some());
+    draw::describe_as(&response, || {
+        [fill(ui.ctx(), "{0} on chip", &[&list(ui.ctx(), &buffer.names)]), format!("{name}: {}", text())]
+    });
+    draw::hint(response, text);
 }
 
 #[cfg(test)]

@@ -81,9 +81,10 @@ fn fold_mark(map: &Map<'_>, strip: &Band) {
     painter.text(at, Align2::LEFT_CENTER, &text, theme::figures(theme::LABEL), ink);
     let id = map.ui.scope_id().with(("fold", strip.tensor.name()));
     let response = map.ui.interact(place, id, Sense::hover());
-    draw::describe(&response, &fill(map.ui.ctx(), "fold of {0}", &[&strip.tensor.name()]), &text);
+    let name = strip.tensor.name();
+    draw::describe_as(&response, || [fill(map.ui.ctx(), "fold of {0}", &[&name]), text.clone()]);
     let pattern = "{0} is drawn {1} of its width: thickness against length";
-    response.on_hover_text(fill(map.ui.ctx(), pattern, &[&strip.tensor.name(), &text]));
+    draw::hint(response, || fill(map.ui.ctx(), pattern, &[&name, &text]));
 }
 
 /// Some kernel of the text both loads blocks of the tensor and stores them.
@@ -179,9 +180,8 @@ fn paint_strip(map: &Map<'_>, strip: &Band) {
     painter.rect_stroke(strip.rect, 0.0, palette.hairline(), StrokeKind::Outside);
     let id = map.ui.scope_id().with(("strip", strip.tensor.name(), strip.split));
     let response = map.ui.interact(strip.rect, id, Sense::hover());
-    let text = told(map, strip);
-    draw::describe(&response, &fill(map.ui.ctx(), "{0} in HBM", &[&strip.tensor.name()]), &text);
-    response.on_hover_text(text);
+    draw::describe_as(&response, || [fill(map.ui.ctx(), "{0} in HBM", &[&strip.tensor.name()]), told(map, strip)]);
+    draw::hint(response, || told(map, strip));
 }
 
 /// Tokens of block `n`, along the strip.

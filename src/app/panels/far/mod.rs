@@ -100,8 +100,10 @@ pub fn show(
     let window = PlaneWindow::new(&layout, lens, look.scene.plan());
     let map = Map { ui, look, layout: &layout, window: &window, buffers: &buffers, ghosts, beside, palette };
     let response = ui.interact(figure, ui.scope_id().with("memory"), Sense::hover());
-    let [moved, on_chip, full] = &moved::summary(ui, look);
-    draw::describe(&response, "memory", &fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full]));
+    draw::describe_as(&response, || {
+        let [moved, on_chip, full] = &moved::summary(ui, look);
+        ["memory".into(), fill(ui.ctx(), "{0}; {1}; {2}", &[moved, on_chip, full])]
+    });
     paint(&map, (figure, words), ["map", "ghosts"], textures);
     let tile = plane::tile_at_hand(&map);
     steer(ui, look, &layout, &window, (lens, tile), messages);
@@ -183,7 +185,7 @@ fn steer(
 ) {
     let plane = layout.plane;
     let response = ui.interact(plane, ui.scope_id().with("plane"), Sense::click_and_drag());
-    draw::describe(&response, "schedule grid", &summary(ui, look));
+    draw::describe_as(&response, || ["schedule grid".into(), summary(ui, look)]);
     let plan = look.scene.plan();
     let most = LARGEST_TILE * plan.t_r().max(plan.t_c()) as f32 / plane.width().max(plane.height());
     lens::steer(ui, &response, plane, lens, (most, tile), messages);
