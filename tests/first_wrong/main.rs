@@ -276,11 +276,20 @@ fn check_golden(folder: &std::path::Path, name: &str) {
     assert!(failed.is_empty(), "{name}: {failed:?}");
 }
 
-/// Every text of the program, and every variant with its bug.
 #[test]
-fn check_takes_any_text() {
+fn check_takes_any_forward_text() {
+    check_takes_texts(false);
+}
+
+#[test]
+fn check_takes_any_backward_text() {
+    check_takes_texts(true);
+}
+
+/// The texts of the program, with every built-in and golden case.
+fn check_takes_texts(is_backward: bool) {
     let folder = tempfile::tempdir().expect("a folder for the test");
-    for of_program in algorithm::of_program() {
+    for of_program in algorithm::of_program().filter(|of| of.is_backward() == is_backward) {
         let name = of_program.name();
         let rows = ok(folder.path(), &["check", "--algorithm", name, "--json"]);
         let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).expect("JSON");
@@ -294,6 +303,12 @@ fn check_takes_any_text() {
         assert!(skipped.len() * 10 < count * 6, "{name}: {} of {count}", skipped.len());
         check_golden(folder.path(), name);
     }
+}
+
+/// Each with its bug.
+#[test]
+fn check_takes_any_variant() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
     for (base, bug, _) in VARIANTS {
         let output = tilescope(folder.path(), &["check", "--algorithm", &format!("{base}/{bug}")]);
         assert_eq!(output.status.code(), Some(1), "{base}/{bug}");
