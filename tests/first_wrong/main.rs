@@ -296,7 +296,6 @@ fn check_takes_texts(is_backward: bool) {
         let count = tilescope::attention::cases::cases().len() * Precision::ALL.len();
         assert_eq!(rows.len(), count, "{name}");
         let skipped: Vec<_> = rows.iter().filter(|row| row["status"] != "ran").collect();
-        println!("{name}: {} of {count} skipped", skipped.len());
         common::skips::skipped_rows(&rows);
         assert!(skipped.iter().all(|row| row["status"] == "skipped" && !row["reason"].is_null()), "{name}");
         assert_eq!(skipped.is_empty(), !of_program.is_backward(), "{name}");

@@ -47,6 +47,6 @@ pub fn backward(
 
 /// The numbers that a problem is made of.
 pub fn numbers(problem: &Problem) -> usize {
-    let pairs = problem.bias.as_ref().map_or(0, |bias| bias.len());
+    let pairs = problem.bias.as_ref().map_or(0, ndarray::ArrayBase::len);
     problem.q.len() + problem.k.len() + problem.v.len() + pairs
 }
