@@ -7,8 +7,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::app::run::remembered::Remembered;
 use crate::attention::error_rule::{Errors, Reference};
-use crate::attention::stored::Stored;
-use crate::attention::{Expected, Precision, Problem, expected};
+use crate::attention::{Expected, Precision, Problem, expected, stored};
 use crate::sentence::Sentence;
 
 /// [`expected::forward`], worked out once for each problem.
@@ -16,12 +15,12 @@ pub fn forward(
     problem: &Problem,
     at: (usize, usize),
     precision: Precision,
-    stored: Stored,
+    stores: stored::Stored,
 ) -> Arc<(Reference, Errors)> {
-    type Asked = (Problem, (usize, usize), Precision, Stored);
+    type Asked = (Problem, (usize, usize), Precision, stored::Stored);
     static KNOWN: Remembered<Asked, (Reference, Errors)> = Remembered::new();
-    KNOWN.get((problem.clone(), at, precision, stored), 2 * numbers(problem), |(problem, at, precision, stored)| {
-        expected::forward(problem, *at, *precision, *stored)
+    KNOWN.get((problem.clone(), at, precision, stores), 2 * numbers(problem), |(problem, at, precision, stores)| {
+        expected::forward(problem, *at, *precision, *stores)
     })
 }
 
@@ -34,14 +33,14 @@ pub fn backward(
     at: (usize, Range<usize>),
     d_o: &[ArrayView2<'_, f64>],
     precision: Precision,
-    stored: Stored,
+    stores: stored::Stored,
 ) -> Arc<Gradients> {
-    type Asked = (Problem, (usize, Range<usize>), Vec<Array2<f64>>, Precision, Stored);
+    type Asked = (Problem, (usize, Range<usize>), Vec<Array2<f64>>, Precision, stored::Stored);
     static KNOWN: Remembered<Asked, Gradients> = Remembered::new();
-    let asked = (problem.clone(), at, d_o.iter().map(ArrayView2::to_owned).collect(), precision, stored);
-    KNOWN.get(asked, 3 * numbers(problem), |(problem, at, d_o, precision, stored)| {
+    let asked = (problem.clone(), at, d_o.iter().map(ArrayView2::to_owned).collect(), precision, stores);
+    KNOWN.get(asked, 3 * numbers(problem), |(problem, at, d_o, precision, stores)| {
         let d_o: Vec<ArrayView2<'_, f64>> = d_o.iter().map(|d_o| d_o.view()).collect();
-        expected::backward(problem, at.clone(), &d_o, *precision, *stored)
+        expected::backward(problem, at.clone(), &d_o, *precision, *stores)
     })
 }
 

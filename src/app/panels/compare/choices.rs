@@ -1,8 +1,7 @@
 //! What B is: its text, its blocks and its precision, to be changed.
 
-use eframe::egui::{self, RichText, Ui};
+use eframe::egui::{self, Align, Layout, RichText, Ui, vec2};
 
-use super::line;
 use crate::app::ink::theme;
 use crate::app::message::Message;
 use crate::app::message::compare::CompareMessage;
@@ -16,6 +15,18 @@ use crate::schedule::{Algorithm, RunSpec, algorithm};
 
 /// Width of the names of three texts and of a menu of the others.
 const ROOM_FOR_NAMES: f32 = 300.0;
+
+/// Height of one line of a side's title or choices.
+pub const LINE: f32 = 28.0;
+
+/// A line of a side's title, of one height in both.
+pub fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), LINE);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_size(size);
+        add(ui);
+    });
+}
 
 /// What B is, to be changed.
 pub fn show(ui: &mut Ui, a: &FinishedRun, compare: &Compare, messages: &mut Vec<Message>) {

@@ -16,6 +16,7 @@ use crate::app::ink::texture::Textures;
 use crate::app::ink::theme::{self, Palette, SPACE};
 use crate::app::message::compare::CompareMessage;
 use crate::app::message::{Message, commands};
+use crate::app::panels::compare::choices::{LINE, line};
 use crate::app::panels::compare::why::RunTold;
 use crate::app::panels::panel::{Home, Panel};
 use crate::app::panels::parts::withheld;
@@ -53,9 +54,8 @@ pub static PANEL: Panel = Panel {
     },
 };
 
-/// Height of the sentence below both, and of one line of a side's choices.
+/// Height of the sentence below both.
 const SENTENCE: f32 = 48.0;
-const LINE: f32 = 28.0;
 /// The sentence of three lines, beside the task of a lesson that is presented.
 const BARE_SENTENCE: f32 = 68.0;
 /// Of two lines, over the whole width; how much larger the maps are to be for one to stand above the other; and the name
@@ -282,15 +282,6 @@ fn head(ui: &mut Ui, compare: &Compare, messages: &mut Vec<Message>) {
         });
     });
     ui.add_space(SPACE);
-}
-
-/// A line of a side's title, of one height in both.
-fn line(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
-    let size = vec2(ui.available_width(), LINE);
-    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        ui.set_min_size(size);
-        add(ui);
-    });
 }
 
 /// All that is said of a side that is only looked at.

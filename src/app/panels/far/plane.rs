@@ -34,7 +34,7 @@ pub fn paint(map: &Map<'_>, names: [&'static str; 2], textures: &mut Textures) {
     painter.rect_filled(layout.plane, 0.0, palette.background);
     let at = GridAt::of(map.look);
     let front = front_sheet(map);
-    let sheet = front.map(|tensor| Sheet(at.scene.map.stored.of(tensor)));
+    let sheet = front.map(|tensor| FrontSheet(at.scene.map.stored.of(tensor)));
     let grid = &at.scene.map.grid;
     let cell = vec2(layout.plane.width() / grid.cols as f32, layout.plane.height() / grid.rows as f32)
         / map.window.seen().size();
@@ -111,9 +111,9 @@ pub fn skipped(palette: &Palette) -> Color32 {
 
 /// The tensor of tiles that lies in front: the blocks that lines write of it; none of one that is given.
 #[derive(Clone, Copy)]
-struct Sheet<'a>(Option<&'a StoredBlocks>);
+struct FrontSheet<'a>(Option<&'a StoredBlocks>);
 
-impl Sheet<'_> {
+impl FrontSheet<'_> {
     /// What is given lies there whole.
     fn progress(self, (row, col): (usize, usize), cursor: u64) -> TileProgress {
         self.0.map_or(TileProgress::Done, |blocks| blocks.cell_progress(row, col, cursor))
@@ -158,7 +158,7 @@ impl Tones {
 }
 
 /// A pixel for each tile. It is painted with every tile that is begun: of each cell, no more is asked than what it needs.
-fn tiles(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<Sheet<'_>>) -> ColorImage {
+fn tiles(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<FrontSheet<'_>>) -> ColorImage {
     let (grid, tones, cursor) = (&at.scene.map.grid, Tones::of(map), at.cursor);
     let worked = grid.cells().iter().map(|cell| at.progress(cell));
     let pixels: Vec<Color32> = match sheet {
@@ -243,7 +243,7 @@ fn cover<'r>(
 }
 
 /// Each tile with its fill, unless a picture has that, the sign of the mask and its edge.
-fn cells(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<Sheet<'_>>, is_filled: bool) {
+fn cells(map: &Map<'_>, at: &GridAt<'_>, sheet: Option<FrontSheet<'_>>, is_filled: bool) {
     let (plan, grid, tones) = (map.look.scene.plan(), &at.scene.map.grid, Tones::of(map));
     let painter = map.ui.painter().with_clip_rect(map.layout.plane.intersect(map.ui.clip_rect()));
     let range = |axis: usize, stride: usize, count: usize| {
