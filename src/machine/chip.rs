@@ -59,10 +59,10 @@ pub struct Chip<T> {
     pub torn: Names,
 }
 
-/// The values of some names of a chip; none of a name that its program had not written yet.
+/// The values of some names of a chip.
 pub struct Kept<T> {
     pub names: Names,
-    values: Vec<(NameId, Option<Value<T>>)>,
+    values: Vec<(NameId, Value<T>)>,
 }
 
 /// The size of a value where it is used: rows, columns, and where its columns begin in a whole row.
@@ -98,22 +98,17 @@ impl<T: Real> Chip<T> {
         (self.written, self.whole_rows, self.hiding, self.torn) = (none, whole_rows, none, none);
     }
 
-    /// The values of `names`, to be given back to a chip of the same program.
+    /// The values of those of `names` that the program has written, to be given back to another chip of it.
     pub fn keep(&self, names: Names) -> Kept<T> {
-        let value = |name| self.written.has(name).then(|| self.values[name].clone());
-        Kept { names, values: names.iter().map(|name| (name, value(name))).collect() }
+        let names = names.both(self.written);
+        Kept { names, values: names.iter().map(|name| (name, self.values[name].clone())).collect() }
     }
 
     /// Gives `names` what was kept of them, and leaves all others alone.
     pub fn give_back(&mut self, kept: &Kept<T>, names: Names) {
         for (name, value) in kept.values.iter().filter(|(name, _)| names.has(*name)) {
-            match value {
-                Some(value) => {
-                    self.values[*name].clone_from(value);
-                    self.note(*name);
-                }
-                None => self.written = self.written.without(Names::of(*name)),
-            }
+            self.values[*name].clone_from(value);
+            self.note(*name);
         }
     }
 
