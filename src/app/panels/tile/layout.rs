@@ -198,16 +198,7 @@ mod tests {
         words: 58.0,
         letters: [3, 3],
     };
-    const BACKWARD: Around = Around {
-        left: 2,
-        right: 1,
-        above: [1, 1],
-        below: [1, 1],
-        values: 2,
-        formulas: 3,
-        words: 16.0,
-        letters: [10, 10],
-    };
+    const BACKWARD: Around = Around { left: 2, below: [1, 1], formulas: 3, words: 16.0, letters: [10, 10], ..FORWARD };
 
     #[test]
     fn nothing_leaves_the_room_and_nothing_lies_over_another() {
